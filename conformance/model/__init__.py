@@ -1,0 +1,1 @@
+"""Frozen data of the domain: world, policy, case, flow, decision, verdict and record."""

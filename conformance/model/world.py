@@ -1,0 +1,172 @@
+"""What exists in a case: namespaces, pods, Services, and endpoints outside the cluster."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+#: Set by the control plane on every namespace, and immutable.
+NAMESPACE_NAME_LABEL = "kubernetes.io/metadata.name"
+
+
+class Protocol(StrEnum):
+    """The protocols that a NetworkPolicy can name."""
+
+    TCP = "TCP"
+    UDP = "UDP"
+    SCTP = "SCTP"
+
+
+class Phase(StrEnum):
+    """A pod's phase; only a running pod sends, receives, or is a backend."""
+
+    PENDING = "Pending"
+    RUNNING = "Running"
+    SUCCEEDED = "Succeeded"
+    FAILED = "Failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """One listening port, and the name that the pod's container gives it."""
+
+    port: int
+    protocol: Protocol
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Namespace:
+    """A namespace; its `kubernetes.io/metadata.name` label is always part of `all_labels`."""
+
+    name: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def all_labels(self) -> Mapping[str, str]:
+        return {**self.labels, NAMESPACE_NAME_LABEL: self.name}
+
+
+@dataclass(frozen=True, slots=True)
+class Pod:
+    """A probe pod. `node` is the number of the worker it is meant for; `addresses` are empty until a target made it."""
+
+    namespace: str
+    name: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+    servers: tuple[Server, ...] = ()
+    node: int = 0
+    phase: Phase = Phase.RUNNING
+    addresses: tuple[str, ...] = ()
+    generation: int = 1
+
+    @property
+    def ref(self) -> str:
+        """`namespace/name`, as cases and reports write it."""
+        return f"{self.namespace}/{self.name}"
+
+    @property
+    def identity(self) -> str:
+        """What the pod's servers answer with; a pod made again under the same name has another one."""
+        return f"{self.ref}#{self.generation}"
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A machine outside the cluster that runs the probe agent, as client and as server."""
+
+    name: str
+    servers: tuple[Server, ...] = ()
+    addresses: tuple[str, ...] = ()
+
+    @property
+    def ref(self) -> str:
+        return self.name
+
+    @property
+    def identity(self) -> str:
+        return f"{self.name}#1"
+
+
+@dataclass(frozen=True, slots=True)
+class ServicePort:
+    """A Service's port and the number or name that it is forwarded to on each backend."""
+
+    port: int
+    target_port: int | str
+    protocol: Protocol = Protocol.TCP
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A ClusterIP Service; written `name.namespace.svc` wherever a flow names it."""
+
+    namespace: str
+    name: str
+    selector: Mapping[str, str]
+    ports: tuple[ServicePort, ...]
+    addresses: tuple[str, ...] = ()
+
+    @property
+    def ref(self) -> str:
+        return f"{self.name}.{self.namespace}.svc"
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """All that a case can see. Every change gives a new world; namespaces, pods and Services are keyed by their ref."""
+
+    namespaces: Mapping[str, Namespace] = field(default_factory=dict)
+    pods: Mapping[str, Pod] = field(default_factory=dict)
+    services: Mapping[str, Service] = field(default_factory=dict)
+    endpoints: Mapping[str, Endpoint] = field(default_factory=dict)
+
+    @property
+    def running(self) -> tuple[Pod, ...]:
+        return tuple(pod for pod in self.pods.values() if pod.phase is Phase.RUNNING)
+
+    def with_namespace(self, namespace: Namespace) -> Self:
+        return replace(self, namespaces={**self.namespaces, namespace.name: namespace})
+
+    def with_pod(self, pod: Pod) -> Self:
+        return replace(self, pods={**self.pods, pod.ref: pod})
+
+    def with_service(self, service: Service) -> Self:
+        return replace(self, services={**self.services, service.ref: service})
+
+    def with_endpoint(self, endpoint: Endpoint) -> Self:
+        return replace(self, endpoints={**self.endpoints, endpoint.ref: endpoint})
+
+    def without_pod(self, ref: str) -> Self:
+        return replace(self, pods={key: pod for key, pod in self.pods.items() if key != ref})
+
+    def without_namespace(self, name: str) -> Self:
+        """Delete a namespace with all that lives in it, as the API server does."""
+        return replace(
+            self,
+            namespaces={key: each for key, each in self.namespaces.items() if key != name},
+            pods={key: each for key, each in self.pods.items() if each.namespace != name},
+            services={key: each for key, each in self.services.items() if each.namespace != name},
+        )
+
+    def backends(self, service: Service) -> tuple[Pod, ...]:
+        """Return the running pods that a Service forwards to."""
+        return tuple(
+            pod
+            for pod in self.running
+            if pod.namespace == service.namespace and service.selector.items() <= pod.labels.items()
+        )
+
+
+def target_port(port: ServicePort, backend: Pod) -> int | None:
+    """Return the number that a Service's port is forwarded to on one backend; None where the name is not there."""
+    if isinstance(port.target_port, int):
+        return port.target_port
+    for server in backend.servers:
+        if server.name == port.target_port and server.protocol is port.protocol:
+            return server.port
+    return None
