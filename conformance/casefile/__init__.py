@@ -1,0 +1,1 @@
+"""YAML to Case and back, with `file:line:column` for everything that is wrong."""

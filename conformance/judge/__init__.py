@@ -1,0 +1,1 @@
+"""Compare what was declared, computed and seen, and explain the difference."""

@@ -1,0 +1,72 @@
+"""Addresses that a case names by whose they are: `$(x/a)` in an ipBlock is the address of pod x/a.
+
+`$(x/a)` alone is that one address (/32, or /128 for IPv6); `$(x/a)/16` is the network of that size around it.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from conformance.model.policy import IPBlock, NetworkPolicy, Rule
+    from conformance.model.world import World
+
+PLACEHOLDER = re.compile(r"^\$\((?P<ref>[^()]+)\)(?:/(?P<prefix>\d{1,3}))?$")
+
+
+def fill_in(policy: NetworkPolicy, world: World) -> NetworkPolicy:
+    """Replace every named address by the one that the world has for it; KeyError for one that it does not have."""
+    return replace(
+        policy,
+        ingress=tuple(_rule(rule, world) for rule in policy.ingress),
+        egress=tuple(_rule(rule, world) for rule in policy.egress),
+        manifest=_manifest(policy.manifest, world),
+    )
+
+
+def resolve(text: str, world: World) -> str:
+    """Return a CIDR with a named address filled in, unchanged where it has none."""
+    match = PLACEHOLDER.match(text)
+    if not match:
+        return text
+    owner = world.pods.get(match["ref"]) or world.endpoints.get(match["ref"])
+    if owner is None or not owner.addresses:
+        raise KeyError(match["ref"])
+    address = ipaddress.ip_address(owner.addresses[0])
+    prefix = int(match["prefix"]) if match["prefix"] else address.max_prefixlen
+    return str(ipaddress.ip_network(f"{address}/{prefix}", strict=False))
+
+
+def refs(policy: NetworkPolicy) -> frozenset[str]:
+    """Return whose addresses a policy names."""
+    blocks = [
+        peer.ip_block for rule in (*policy.ingress, *policy.egress) for peer in rule.peers if peer.ip_block is not None
+    ]
+    texts = [text for block in blocks for text in (block.cidr, *block.excepts)]
+    return frozenset(match["ref"] for text in texts if (match := PLACEHOLDER.match(text)))
+
+
+def _rule(rule: Rule, world: World) -> Rule:
+    return replace(
+        rule,
+        peers=tuple(
+            replace(peer, ip_block=_block(peer.ip_block, world)) if peer.ip_block else peer for peer in rule.peers
+        ),
+    )
+
+
+def _block(block: IPBlock, world: World) -> IPBlock:
+    return replace(
+        block, cidr=resolve(block.cidr, world), excepts=tuple(resolve(text, world) for text in block.excepts)
+    )
+
+
+def _manifest(value: Any, world: World) -> Any:
+    if isinstance(value, dict):
+        return {key: _manifest(item, world) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_manifest(item, world) for item in value]
+    return resolve(value, world) if isinstance(value, str) else value

@@ -1,0 +1,192 @@
+"""A case: what the specification requires, the steps that make it visible, and what a person says must be seen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from conformance.model.flow import DEFAULT_PROBE
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from conformance.model.flow import Flow
+    from conformance.model.policy import NetworkPolicy
+    from conformance.model.source import Location
+    from conformance.model.world import Namespace, Pod, Protocol, Service
+
+
+class Tier(StrEnum):
+    """How binding a case is: `core` for all, `extended` where its features are supported, `observed` never judged."""
+
+    CORE = "core"
+    EXTENDED = "extended"
+    OBSERVED = "observed"
+
+
+# Actions. Each names what it changes; `State.after` says what the change means.
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyPolicy:
+    """Create a policy, or replace the one of the same name in place."""
+
+    policy: NetworkPolicy
+
+
+@dataclass(frozen=True, slots=True)
+class DeletePolicy:
+    ref: str
+
+
+@dataclass(frozen=True, slots=True)
+class LabelPod:
+    """Set and remove labels of a pod; a value of None removes the key."""
+
+    ref: str
+    labels: Mapping[str, str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class LabelNamespace:
+    """Set and remove labels of a namespace; a value of None removes the key."""
+
+    name: str
+    labels: Mapping[str, str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class CreateNamespace:
+    namespace: Namespace
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteNamespace:
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class CreatePod:
+    pod: Pod
+
+
+@dataclass(frozen=True, slots=True)
+class ReplacePod:
+    """Delete a pod and make it again under the same name, with the same labels; its address may differ."""
+
+    ref: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeletePod:
+    ref: str
+
+
+@dataclass(frozen=True, slots=True)
+class CreateService:
+    service: Service
+
+
+Action = (
+    ApplyPolicy
+    | DeletePolicy
+    | LabelPod
+    | LabelNamespace
+    | CreateNamespace
+    | DeleteNamespace
+    | CreatePod
+    | ReplacePod
+    | DeletePod
+    | CreateService
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of an expectation, such as `!x/a -> x/*:80/TCP`, parsed.
+
+    `sources` and `destinations` are lists of patterns; with `…_negated` they say which refs are left out. `ports` and
+    `protocols` are None where the row does not limit them.
+    """
+
+    text: str
+    sources: tuple[str, ...]
+    destinations: tuple[str, ...]
+    sources_negated: bool = False
+    destinations_negated: bool = False
+    ports: frozenset[int] | None = None
+    protocols: frozenset[Protocol] | None = None
+    location: Location | None = None
+
+    def matches(self, flow: Flow) -> bool:
+        return (
+            _matches(self.sources, flow.source) is not self.sources_negated
+            and _matches(self.destinations, flow.destination) is not self.destinations_negated
+            and (self.ports is None or flow.port in self.ports)
+            and (self.protocols is None or flow.protocol in self.protocols)
+        )
+
+
+def _matches(patterns: tuple[str, ...], ref: str) -> bool:
+    return any(_matches_one(pattern, ref) for pattern in patterns)
+
+
+def _matches_one(pattern: str, ref: str) -> bool:
+    if pattern in {"*", ref}:
+        return True
+    namespace, slash, name = pattern.partition("/")
+    if slash:
+        ref_namespace, ref_slash, ref_name = ref.partition("/")
+        return bool(ref_slash) and namespace in {"*", ref_namespace} and name in {"*", ref_name}
+    if pattern.startswith("*.") and pattern.endswith(".svc"):
+        return ref.endswith(pattern[1:] if pattern != "*.svc" else ".svc")
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """What must be seen, from coarse to fine: the default, then rows against it, then rows that take back from those."""
+
+    default: bool
+    allow: tuple[Row, ...] = ()
+    deny: tuple[Row, ...] = ()
+
+    def allows(self, flow: Flow) -> bool:
+        against, back = (self.deny, self.allow) if self.default else (self.allow, self.deny)
+        if not any(row.matches(flow) for row in against):
+            return self.default
+        return self.default if any(row.matches(flow) for row in back) else not self.default
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Changes, carried out in order, and what must be seen once they have taken effect; None where nothing is read."""
+
+    name: str
+    actions: tuple[Action, ...] = ()
+    expect: Expectation | None = None
+    location: Location | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One case file."""
+
+    id: str
+    requirement: str
+    spec: str
+    tier: Tier
+    steps: tuple[Step, ...]
+    features: frozenset[str] = frozenset()
+    defects: tuple[str, ...] = ()
+    setup: tuple[Action, ...] = ()
+    probe: tuple[tuple[int, Protocol], ...] = DEFAULT_PROBE
+    location: Location | None = None
+    digest: str = ""
+    extra: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def external(self) -> bool:
+        """Whether the case probes endpoints outside the cluster."""
+        return bool(self.features & {"external-client", "external-server"})

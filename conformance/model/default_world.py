@@ -1,0 +1,60 @@
+"""The world that every case starts from: namespaces x, y, z with pods a, b, c each, spread over two workers.
+
+Why it is as it is:
+
+- every namespace has pods on both workers, so that a rule enforced only on one node, or only across nodes, shows;
+- the key `team` is on namespaces and on pods with the same values, and absent from one namespace (z) and one pod (c):
+  selectors that mix the two up, or that need a key to be there, show;
+- pods of the same name have the same labels in every namespace, so that a policy reaching beyond its namespace shows;
+- port names mean different numbers on different pods (`http` is 80 on a, 81 on b, and nothing on c);
+- every pod also listens on ports that no policy mentions, so that a rule that opens too much shows;
+- one endpoint is outside the cluster.
+"""
+
+from __future__ import annotations
+
+from conformance.model.world import Endpoint, Namespace, Pod, Protocol, Server, World
+
+PORTS = (79, 80, 81, 82, 83)
+
+_NAMESPACES = {
+    "x": {"ns": "x", "team": "red"},
+    "y": {"ns": "y", "team": "blue"},
+    "z": {"ns": "z"},
+}
+_PODS = {
+    "a": {"pod": "a", "app": "web", "team": "red"},
+    "b": {"pod": "b", "app": "api", "team": "blue"},
+    "c": {"pod": "c"},
+}
+_PORT_NAMES = {
+    "a": {(80, Protocol.TCP): "http", (81, Protocol.TCP): "admin", (80, Protocol.UDP): "dns"},
+    "b": {(81, Protocol.TCP): "http", (80, Protocol.TCP): "admin", (81, Protocol.UDP): "dns"},
+    "c": {(82, Protocol.TCP): "metrics"},
+}
+_NODES = {"x/a": 0, "x/b": 1, "x/c": 0, "y/a": 1, "y/b": 0, "y/c": 1, "z/a": 0, "z/b": 0, "z/c": 1}
+
+
+def servers(names: dict[tuple[int, Protocol], str] | None = None) -> tuple[Server, ...]:
+    """Return servers on every port of the default world, TCP and UDP, with the names given for some of them."""
+    names = names or {}
+    return tuple(
+        Server(port, protocol, names.get((port, protocol)))
+        for protocol in (Protocol.TCP, Protocol.UDP)
+        for port in PORTS
+    )
+
+
+def default_world() -> World:
+    """Return the world as described above, without addresses: a target fills those in."""
+    return World(
+        namespaces={name: Namespace(name, labels) for name, labels in _NAMESPACES.items()},
+        pods={
+            f"{namespace}/{name}": Pod(
+                namespace, name, labels, servers(_PORT_NAMES[name]), node=_NODES[f"{namespace}/{name}"]
+            )
+            for namespace in _NAMESPACES
+            for name, labels in _PODS.items()
+        },
+        endpoints={"ext": Endpoint("ext", servers())},
+    )

@@ -1,0 +1,53 @@
+"""What was seen of a flow, and what became of it once judged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from conformance.model.decision import Decision
+    from conformance.model.flow import Flow
+
+
+class Observed(StrEnum):
+    """What a probe saw. Only `allowed`, `dropped` and `rejected` say something about the network."""
+
+    ALLOWED = "allowed"  #: the right server answered, with this probe's nonce
+    DROPPED = "dropped"  #: no answer within the timeout
+    REJECTED = "rejected"  #: refused, reset or unreachable
+    MISDELIVERED = "misdelivered"  #: another server answered
+    FAILED = "failed"  #: could not be measured: the stream broke, or the server is not proven alive
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """One probe's result. `seconds` is how long it took, `detail` what the socket or the stream said."""
+
+    observed: Observed
+    seconds: float = 0.0
+    detail: str = ""
+
+
+class CellVerdict(StrEnum):
+    """What a cell of the matrix means for the implementation."""
+
+    AGREE = "agree"
+    LEAK = "leak"  #: must be blocked, passed
+    BREAK = "break"  #: must pass, blocked
+    UNSTABLE = "unstable"  #: changed while it was watched
+    UNKNOWN = "unknown"  #: the probe itself failed
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One flow of one reading: what a person declared, what the evaluator computed, what was seen."""
+
+    flow: Flow
+    declared: bool
+    decision: Decision
+    observation: Observation
+    verdict: CellVerdict
+    latency: float | None = None
+    attempts: int = 1

@@ -1,0 +1,79 @@
+"""The world and the policies in it, and what each action makes of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from conformance.model.case import (
+    ApplyPolicy,
+    CreateNamespace,
+    CreatePod,
+    CreateService,
+    DeleteNamespace,
+    DeletePod,
+    DeletePolicy,
+    LabelNamespace,
+    LabelPod,
+    ReplacePod,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from conformance.model.case import Action
+    from conformance.model.policy import NetworkPolicy
+    from conformance.model.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What the API server holds at one moment; policies are keyed by `namespace/name`."""
+
+    world: World
+    policies: Mapping[str, NetworkPolicy] = field(default_factory=dict)
+
+    def after(self, action: Action) -> State:
+        """Return the state that an action leads to; KeyError where it names something that is not there."""
+        world = self.world
+        match action:
+            case ApplyPolicy(policy):
+                _ = world.namespaces[policy.namespace]
+                return replace(self, policies={**self.policies, policy.ref: policy})
+            case DeletePolicy(ref):
+                _ = self.policies[ref]
+                return replace(self, policies={key: each for key, each in self.policies.items() if key != ref})
+            case LabelPod(ref, labels):
+                pod = world.pods[ref]
+                return self._with(world.with_pod(replace(pod, labels=_relabelled(pod.labels, labels))))
+            case LabelNamespace(name, labels):
+                namespace = world.namespaces[name]
+                return self._with(
+                    world.with_namespace(replace(namespace, labels=_relabelled(namespace.labels, labels)))
+                )
+            case CreateNamespace(namespace):
+                return self._with(world.with_namespace(namespace))
+            case DeleteNamespace(name):
+                _ = world.namespaces[name]
+                kept = {key: each for key, each in self.policies.items() if each.namespace != name}
+                return State(world.without_namespace(name), kept)
+            case CreatePod(pod):
+                _ = world.namespaces[pod.namespace]
+                return self._with(world.with_pod(pod))
+            case ReplacePod(ref):
+                pod = world.pods[ref]
+                return self._with(world.with_pod(replace(pod, generation=pod.generation + 1, addresses=())))
+            case DeletePod(ref):
+                _ = world.pods[ref]
+                return self._with(world.without_pod(ref))
+            case CreateService(service):
+                _ = world.namespaces[service.namespace]
+                return self._with(world.with_service(service))
+
+    def _with(self, world: World) -> State:
+        return replace(self, world=world)
+
+
+def _relabelled(labels: Mapping[str, str], changes: Mapping[str, str | None]) -> Mapping[str, str]:
+    merged = {**labels, **changes}
+    return {key: value for key, value in merged.items() if value is not None}

@@ -1,0 +1,1 @@
+"""The evaluator: what the specification says of a flow, computed."""

@@ -1,0 +1,1 @@
+"""One case against any target: order, time, settling, waivers."""

@@ -1,0 +1,242 @@
+"""Probing through agents: one open stream a source, whole batches at once, and proof of life in the same batch.
+
+A target says how a stream to an agent is opened; everything else about probing is the same for pods, network namespaces and
+machines outside the cluster, and is here.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, Protocol
+
+from conformance.errors import ProbeFailed
+from conformance.model.matrix import Observation, Observed
+from conformance.model.world import target_port
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from conformance.model.flow import Flow
+    from conformance.model.world import Endpoint, Pod, World
+    from conformance.model.world import Protocol as IPProtocol
+
+#: What an agent is given, beyond the timeout of its flows, before its stream counts as broken.
+ANSWER_SLACK = 10.0
+#: How often a batch is tried on a stream that breaks before its flows are `failed`.
+STREAM_TRIES = 3
+
+Server = tuple[str, int, "IPProtocol"]
+Job = tuple[str, int, str]
+
+
+class Stream(Protocol):
+    """An open line to one agent. Both directions raise ProbeFailed once the line is broken."""
+
+    def send(self, line: str) -> None: ...
+
+    def receive(self, timeout: float) -> str:
+        """Return the next line without its newline; ProbeFailed when none came within `timeout` seconds."""
+
+    def close(self) -> None: ...
+
+
+def identity(arena: str, owner: Pod | Endpoint) -> str:
+    """What the servers of a pod or endpoint answer with: no two pods of any arena share it, not even one made again."""
+    return f"{arena}/{owner.identity}"
+
+
+class Prober:
+    """The open streams of one arena. `opener` opens the stream of a pod or endpoint, named by its ref."""
+
+    def __init__(self, arena: str, opener: Callable[[str], Stream]) -> None:
+        self._arena = arena
+        self._opener = opener
+        self._streams: dict[str, Stream] = {}
+        self._numbers = itertools.count(1)
+        self.hellos: dict[str, Mapping[str, Any]] = {}
+
+    def open(self, refs: Iterable[str]) -> None:
+        """Open streams side by side; ProbeFailed names the first that cannot be opened."""
+        with ThreadPoolExecutor(max_workers=16) as pool:
+            list(pool.map(self._stream, refs))
+
+    def forget(self, ref: str) -> None:
+        """Close a stream whose agent is gone or about to be."""
+        stream = self._streams.pop(ref, None)
+        if stream is not None:
+            stream.close()
+
+    def close(self) -> None:
+        for ref in list(self._streams):
+            self.forget(ref)
+
+    def route(self, ref: str, routes: Sequence[tuple[str, str]]) -> Sequence[str]:
+        """Have an agent add host routes, as (destination, gateway); return what went wrong."""
+        answer = self._ask(ref, {"routes": [list(route) for route in routes], "jobs": []}, 0.0)
+        return tuple(answer.get("problems", ()))
+
+    def alive(self, owner: Pod | Endpoint, timeout: float) -> Sequence[str]:
+        """Ask all servers of one owner over its own loopback; return those that did not answer, with what was seen."""
+        answer = self._ask(owner.ref, {"jobs": [_loopback(s.port, s.protocol) for s in owner.servers]}, timeout)
+        expected = identity(self._arena, owner)
+        return tuple(
+            f"{owner.ref}:{server.port}/{server.protocol}: {outcome} {who or detail}".rstrip()
+            for server, (outcome, who, _, detail) in zip(owner.servers, answer["results"], strict=True)
+            if (outcome, who) != ("allowed", expected)
+        )
+
+    def probe(self, world: World, flows: Sequence[Flow], timeout: float) -> Mapping[Flow, Observation]:
+        """Try flows and prove their servers alive, in one batch a stream. See `Arena.probe`."""
+        routed = {flow: _servers_behind(world, flow) for flow in flows}
+        addresses = {flow: address for flow in flows if (address := _address(world, flow.destination))}
+        batches: dict[str, list[Flow | Server]] = defaultdict(list)
+        for flow in addresses:
+            batches[flow.source].append(flow)
+        for server in sorted({server for servers in routed.values() for server in servers}):
+            batches[server[0]].append(server)
+        jobs = {
+            ref: [
+                _loopback(item[1], item[2]) if isinstance(item, tuple) else (addresses[item], item.port, item.protocol)
+                for item in items
+            ]
+            for ref, items in batches.items()
+        }
+        answers = self._ask_all(jobs, timeout)
+        raw: dict[Flow, Observation] = {}
+        lifeless: dict[Server, str] = {}
+        for ref, items in batches.items():
+            for item, result in zip(items, answers[ref], strict=True):
+                if isinstance(item, tuple):
+                    if problem := self._lifeless(world, item, result):
+                        lifeless[item] = problem
+                else:
+                    raw[item] = self._observation(world, routed[item], result)
+        return {
+            flow: _proven(raw.get(flow, Observation(Observed.FAILED, 0.0, "no address")), routed[flow], lifeless)
+            for flow in flows
+        }
+
+    def _lifeless(self, world: World, server: Server, result: Sequence[Any]) -> str:
+        outcome, who, _, detail = result
+        owner = _owner(world, server[0])
+        if owner is not None and outcome == "allowed" and who == identity(self._arena, owner):
+            return ""
+        return f"server {server[0]}:{server[1]}/{server[2]} is not proven alive: its loopback says {outcome} {who or detail}".rstrip()
+
+    def _observation(self, world: World, servers: Sequence[Server], result: Sequence[Any]) -> Observation:
+        outcome, who, seconds, detail = result
+        observed = Observed(outcome)
+        if observed is Observed.ALLOWED:
+            expected = {identity(self._arena, owner) for ref, _, _ in servers if (owner := _owner(world, ref))}
+            if who not in expected:
+                wanted = " or ".join(sorted(expected)) or "nobody"
+                return Observation(Observed.MISDELIVERED, seconds, f"{who} answered instead of {wanted}")
+        return Observation(observed, seconds, detail)
+
+    def _ask_all(self, jobs: Mapping[str, Sequence[Job]], timeout: float) -> Mapping[str, Sequence[Sequence[Any]]]:
+        """Send every batch before waiting for any, so that all agents work at once; repeat on streams that broke."""
+        sent: dict[str, int] = {}
+        for ref, batch in jobs.items():
+            try:
+                sent[ref] = self._send(ref, {"timeout": timeout, "jobs": batch})
+            except ProbeFailed:
+                self.forget(ref)
+        answers: dict[str, Sequence[Sequence[Any]]] = {}
+        for ref, batch in jobs.items():
+            try:
+                answers[ref] = self._receive(ref, sent[ref], timeout)["results"]
+            except (ProbeFailed, KeyError):
+                self.forget(ref)
+                answers[ref] = self._again(ref, batch, timeout)
+        return answers
+
+    def _again(self, ref: str, batch: Sequence[Job], timeout: float) -> Sequence[Sequence[Any]]:
+        try:
+            results: Sequence[Sequence[Any]] = self._ask(ref, {"jobs": batch}, timeout)["results"]
+        except ProbeFailed as error:
+            return [["failed", "", 0.0, error.message]] * len(batch)
+        return results
+
+    def _ask(self, ref: str, message: Mapping[str, Any], timeout: float) -> Mapping[str, Any]:
+        """Ask one agent, on a new stream each time that one breaks; ProbeFailed after the last try."""
+        for left in reversed(range(STREAM_TRIES)):
+            try:
+                return self._receive(ref, self._send(ref, {"timeout": timeout, **message}), timeout)
+            except ProbeFailed:
+                self.forget(ref)
+                if not left:
+                    raise
+        raise AssertionError("unreachable")  # pragma: no cover
+
+    def _send(self, ref: str, message: Mapping[str, Any]) -> int:
+        number = next(self._numbers)
+        self._stream(ref).send(json.dumps({"id": number, **message}, separators=(",", ":")))
+        return number
+
+    def _receive(self, ref: str, number: int, timeout: float) -> Mapping[str, Any]:
+        while True:
+            answer = _parse(self._stream(ref).receive(timeout + ANSWER_SLACK))
+            if answer.get("id") == number:
+                return answer
+
+    def _stream(self, ref: str) -> Stream:
+        if ref not in self._streams:
+            stream = self._opener(ref)
+            try:
+                self.hellos[ref] = _parse(stream.receive(ANSWER_SLACK))
+            except ProbeFailed:
+                stream.close()
+                raise
+            self._streams[ref] = stream
+        return self._streams[ref]
+
+
+def _parse(line: str) -> dict[str, Any]:
+    try:
+        answer = json.loads(line)
+    except ValueError as error:
+        raise ProbeFailed(f"not an agent's answer: {line[:200]!r}") from error
+    if not isinstance(answer, dict):
+        raise ProbeFailed(f"not an agent's answer: {line[:200]!r}")
+    return answer
+
+
+def _loopback(port: int, protocol: IPProtocol) -> Job:
+    return ("127.0.0.1", port, protocol)
+
+
+def _owner(world: World, ref: str) -> Pod | Endpoint | None:
+    return world.pods.get(ref) or world.endpoints.get(ref)
+
+
+def _address(world: World, ref: str) -> str | None:
+    owner = _owner(world, ref) or world.services.get(ref)
+    return owner.addresses[0] if owner is not None and owner.addresses else None
+
+
+def _servers_behind(world: World, flow: Flow) -> tuple[Server, ...]:
+    """Return the servers that may answer a flow: the destination's own, or those that a Service forwards to."""
+    service = world.services.get(flow.destination)
+    if service is None:
+        return ((flow.destination, flow.port, flow.protocol),)
+    return tuple(
+        (backend.ref, number, port.protocol)
+        for port in service.ports
+        if (port.port, port.protocol) == (flow.port, flow.protocol)
+        for backend in world.backends(service)
+        if (number := target_port(port, backend)) is not None
+    )
+
+
+def _proven(seen: Observation, servers: Sequence[Server], lifeless: Mapping[Server, str]) -> Observation:
+    """Turn "blocked" into "could not be measured" where a server is not proven alive."""
+    if seen.observed in {Observed.DROPPED, Observed.REJECTED}:
+        for server in servers:
+            if server in lifeless:
+                return Observation(Observed.FAILED, seen.seconds, lifeless[server])
+        if not servers:
+            return Observation(Observed.FAILED, seen.seconds, "no server is behind this Service")
+    return seen
