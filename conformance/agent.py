@@ -331,9 +331,7 @@ class Probe:
             except (KeyError, ValueError):
                 pass  # ended before it was watched
             self.sock.close()
-        self.client.done(
-            self.batch, self.index, [outcome, identity, round(time.monotonic() - self.began, 6), detail]
-        )
+        self.client.done(self.batch, self.index, [outcome, identity, round(time.monotonic() - self.began, 6), detail])
 
 
 def supports_sctp():

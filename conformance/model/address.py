@@ -8,11 +8,15 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from conformance.model.world import Endpoint, Pod, Service
 
 if TYPE_CHECKING:
     from conformance.model.policy import IPBlock, NetworkPolicy, Rule
     from conformance.model.world import World
+
+_Owner = TypeVar("_Owner", Pod, Service, Endpoint)
 
 PLACEHOLDER = re.compile(r"^\$\((?P<ref>[^()]+)\)(?:/(?P<prefix>\d{1,3}))?$")
 
@@ -70,3 +74,27 @@ def _manifest(value: Any, world: World) -> Any:
     if isinstance(value, list):
         return [_manifest(item, world) for item in value]
     return resolve(value, world) if isinstance(value, str) else value
+
+
+def with_sample_addresses(world: World) -> World:
+    """Give every pod, Service and endpoint without an address one of a usual cluster's, for work without a target."""
+    used = {
+        address
+        for owners in (world.pods, world.services, world.endpoints)
+        for owner in owners.values()
+        for address in owner.addresses
+    }
+    return replace(
+        world,
+        pods={ref: _addressed(pod, f"10.244.{pod.node + 1}.0/24", used) for ref, pod in world.pods.items()},
+        services={ref: _addressed(each, "10.96.0.0/24", used) for ref, each in world.services.items()},
+        endpoints={ref: _addressed(each, "172.30.0.128/25", used) for ref, each in world.endpoints.items()},
+    )
+
+
+def _addressed(owner: _Owner, network: str, used: set[str]) -> _Owner:
+    if owner.addresses:
+        return owner
+    free = next(text for host in ipaddress.ip_network(network).hosts() if (text := str(host)) not in used)
+    used.add(free)
+    return replace(owner, addresses=(free,))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -180,11 +180,11 @@ class Case:
     steps: tuple[Step, ...]
     features: frozenset[str] = frozenset()
     defects: tuple[str, ...] = ()
+    covers: tuple[str, ...] = ()
     setup: tuple[Action, ...] = ()
     probe: tuple[tuple[int, Protocol], ...] = DEFAULT_PROBE
     location: Location | None = None
     digest: str = ""
-    extra: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def external(self) -> bool:

@@ -54,7 +54,8 @@ def flows(world: World, probe: Iterable[tuple[int, Protocol]], *, external: bool
 
 def _flows(world: World, probe: frozenset[tuple[int, Protocol]], *, external: bool) -> Iterator[Flow]:
     endpoints = tuple(world.endpoints.values()) if external else ()
-    for source in (*world.running, *endpoints):
+    sources: tuple[Pod | Endpoint, ...] = (*world.running, *endpoints)
+    for source in sources:
         for destination in world.running:
             if destination.ref != source.ref:
                 yield from _to_servers(source.ref, destination, probe)

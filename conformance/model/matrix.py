@@ -42,12 +42,12 @@ class CellVerdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One flow of one reading: what a person declared, what the evaluator computed, what was seen."""
+    """One flow of one reading: what a person declared, what the evaluator computed, what was seen, and why it must be so."""
 
     flow: Flow
     declared: bool
     decision: Decision
     observation: Observation
     verdict: CellVerdict
-    latency: float | None = None
     attempts: int = 1
+    why: tuple[str, ...] = ()

@@ -1,0 +1,129 @@
+"""The typed form of a case file, and its JSON Schema for editors.
+
+Manifests, labels and rows are checked by modules of their own, since what is wrong with them is said in the words of the API server
+and of the row notation; here they are plain objects and text.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+#: What of NetworkPolicy a case may need. An implementation or a target may lack some of it.
+Feature = Literal[
+    "ingress",
+    "egress",
+    "ipblock",
+    "ipblock-pod",
+    "named-port",
+    "end-port",
+    "sctp",
+    "services",
+    "external-server",
+    "external-client",
+    "ipv6",
+]
+
+Labels = dict[str, str]
+PORT_PATTERN = r"^\d{1,5}(-\d{1,5})?/(TCP|UDP|SCTP)$"
+
+
+class _Document(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, populate_by_name=False)
+
+
+class NamespaceDocument(_Document):
+    """A namespace besides the default ones."""
+
+    name: str
+    labels: Labels = Field(default_factory=dict)
+
+
+class PodDocument(_Document):
+    """A probe pod besides the default ones; it serves the same ports as they do."""
+
+    namespace: str
+    name: str
+    labels: Labels = Field(default_factory=dict)
+    node: Annotated[int, Field(ge=0, le=9, description="the number of the worker, from 0")] = 0
+    port_names: Annotated[
+        dict[str, Annotated[str, Field(pattern=PORT_PATTERN)]],
+        Field(alias="portNames", description="names of ports, such as {http: 82/TCP}"),
+    ] = Field(default_factory=dict)
+
+
+class ServicePortDocument(_Document):
+    """One port of a Service, as in its manifest."""
+
+    port: Annotated[int, Field(ge=1, le=65535)]
+    target_port: Annotated[int | str | None, Field(alias="targetPort", description="by default the port itself")] = None
+    protocol: Literal["TCP", "UDP", "SCTP"] = "TCP"
+
+
+class ServiceDocument(_Document):
+    """A ClusterIP Service."""
+
+    namespace: str
+    name: str
+    selector: Labels
+    ports: Annotated[list[ServicePortDocument], Field(min_length=1)]
+
+
+class ThingsDocument(_Document):
+    """What `world` and `create` add."""
+
+    namespaces: list[NamespaceDocument] = Field(default_factory=list)
+    pods: list[PodDocument] = Field(default_factory=list)
+    services: list[ServiceDocument] = Field(default_factory=list)
+
+
+class ExpectationDocument(_Document):
+    """What must be seen: the default, rows against it, and rows that take back from those."""
+
+    default: Literal["allow", "deny"]
+    allow: list[str] = Field(default_factory=list)
+    deny: list[str] = Field(default_factory=list)
+
+
+class StepDocument(_Document):
+    """Changes, in the order of these fields, and what must be seen once they took effect."""
+
+    name: Annotated[str, Field(min_length=1)]
+    remove: Annotated[list[str], Field(description="pods (x/d) and namespaces (w)")] = Field(default_factory=list)
+    create: ThingsDocument = Field(default_factory=ThingsDocument)
+    replace: Annotated[list[str], Field(description="pods made again under the same name")] = Field(
+        default_factory=list
+    )
+    label: Annotated[
+        dict[str, dict[str, str | None]], Field(description="labels of pods (x/a) and namespaces (y); null removes one")
+    ] = Field(default_factory=dict)
+    delete: Annotated[list[str], Field(description="policies, as namespace/name")] = Field(default_factory=list)
+    apply: Annotated[list[dict[str, Any]], Field(description="NetworkPolicy manifests")] = Field(default_factory=list)
+    expect: ExpectationDocument | None = None
+
+
+class CaseDocument(_Document):
+    """A case file. See docs/writing-cases.md."""
+
+    model_config = ConfigDict(title="NetworkPolicy conformance case")
+
+    api_version: Annotated[Literal["netpol-conformance/v1"], Field(alias="apiVersion")]
+    kind: Literal["Case"]
+    id: Annotated[str, Field(pattern=r"^[A-Z0-9]{4}$", description="never changed, never reused")]
+    requirement: Annotated[
+        str, Field(pattern=r"\b(MUST|SHOULD|MAY)\b", description="one sentence with MUST or MUST NOT")
+    ]
+    spec: Annotated[str, Field(pattern=r"^https://", description="where the specification says so")]
+    tier: Literal["core", "extended", "observed"]
+    features: list[Feature]
+    defects: list[Annotated[str, Field(pattern=r"^M\d\d$")]] = Field(default_factory=list)
+    covers: list[Annotated[str, Field(pattern=r"^[a-z0-9-]+:[A-Za-z0-9._-]+$")]] = Field(default_factory=list)
+    probe: Annotated[list[Annotated[str, Field(pattern=PORT_PATTERN)]] | None, Field(min_length=1)] = None
+    world: ThingsDocument = Field(default_factory=ThingsDocument)
+    steps: Annotated[list[StepDocument], Field(min_length=1)]
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON Schema that editors check case files with."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **CaseDocument.model_json_schema(by_alias=True)}

@@ -1,0 +1,95 @@
+"""Case files, found and read: everything that is wrong with them at once, or frozen cases."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from conformance.casefile import build, consistency, typing_errors
+from conformance.casefile.document import CaseDocument
+from conformance.casefile.source import Problem, Source, read
+from conformance.errors import CaseFileError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
+
+    from conformance.model.case import Case
+
+SUFFIXES = (".yaml", ".yml")
+
+
+def load_case(file: Path, shown_as: str | None = None) -> Case:
+    """Read one case file; CaseFileError with every problem that it has."""
+    source = read(file, shown_as or str(file))
+    case = _case(source)
+    if case is None or source.problems:
+        raise CaseFileError([str(problem) for problem in sorted(set(source.problems))])
+    return case
+
+
+def load_cases(files: Iterable[Path]) -> tuple[Case, ...]:
+    """Read many; CaseFileError with the problems of all of them, and with ids that two files share."""
+    cases: list[Case] = []
+    problems: list[str] = []
+    for file in files:
+        try:
+            cases.append(load_case(file))
+        except CaseFileError as error:
+            problems.extend(error.problems)
+    problems.extend(_doubled(cases))
+    if problems:
+        raise CaseFileError(problems)
+    return tuple(cases)
+
+
+def find(paths: Sequence[Path]) -> Iterator[Path]:
+    """Yield case files under folders, and the files named themselves; UsageError for a path that is not there."""
+    for path in paths:
+        if path.is_dir():
+            yield from sorted(
+                file
+                for file in path.rglob("*")
+                if file.suffix in SUFFIXES
+                and not any(part.startswith(("_", ".")) for part in file.relative_to(path).parts)
+            )
+        elif path.exists():
+            yield path
+        else:
+            raise UsageError(f"no such file or folder: {path}", hint="give case files, or folders that hold some")
+
+
+def digest(cases: Iterable[Case]) -> str:
+    """Return a digest of a set of cases, so that two records can tell whether they speak of the same ones."""
+    text = "\n".join(sorted(f"{case.id} {case.digest}" for case in cases))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _case(source: Source) -> Case | None:
+    if source.problems and source.data is None:
+        return None
+    if not isinstance(source.data, dict):
+        source.complain((), "expected a case: a mapping with apiVersion, kind, id, ...")
+        return None
+    document = None
+    try:
+        document = CaseDocument.model_validate(source.data)
+    except ValidationError as error:
+        typing_errors.complain(source, error)
+    steps = build.steps(source)
+    build.world_labels(source)
+    if document is None or source.problems:
+        return None
+    case = build.case(source, document, steps)
+    consistency.check(source, case)
+    return case
+
+
+def _doubled(cases: Iterable[Case]) -> Iterator[str]:
+    first: dict[str, Case] = {}
+    for case in cases:
+        other = first.setdefault(case.id, case)
+        if other is not case and case.location and other.location:
+            yield str(Problem(case.location, "id", f"{case.id} is already the id of {other.location.file}"))

@@ -1,0 +1,226 @@
+"""A NetworkPolicy manifest, read and refused as the API server reads and refuses it.
+
+The rules are those of the server's own validation, with the addresses in their strict form (Kubernetes 1.36 and later refuse host
+bits, leading zeros and IPv4-mapped IPv6; older servers accept them, and implementations differ on what they mean).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import TYPE_CHECKING, Any
+
+from conformance.casefile.selectors import is_dns_label, is_subdomain, label_selector, labels
+from conformance.casefile.shape import items, kind, mapping, unknown_fields
+from conformance.model.address import PLACEHOLDER
+from conformance.model.policy import Direction, IPBlock, LabelSelector, NetworkPolicy, Peer, PolicyPort, Rule
+from conformance.model.world import Protocol
+
+if TYPE_CHECKING:
+    from conformance.casefile.source import Path, Source
+
+_PORT_NAME = re.compile(r"^(?=.*[a-z])[a-z0-9]([-a-z0-9]*[a-z0-9])?$")
+_MOST_PORT_NAME, _LAST_PORT = 15, 65535
+_PEERS_FIELD = {Direction.INGRESS: "from", Direction.EGRESS: "to"}
+_OCTET_WITH_ZERO = re.compile(r"(^|\.)0[0-9]")
+
+
+def network_policy(source: Source, path: Path, raw: Any) -> NetworkPolicy | None:
+    """Read one manifest; None where it is too broken to be one. All problems go to `source`."""
+    before = len(source.problems)
+    fields = mapping(source, path, raw)
+    unknown_fields(source, path, fields, ("apiVersion", "kind", "metadata", "spec"))
+    for name, wanted in (("apiVersion", "networking.k8s.io/v1"), ("kind", "NetworkPolicy")):
+        if fields.get(name) != wanted:
+            source.complain((*path, name), f"expected {wanted!r}, found {fields.get(name)!r}")
+    namespace, name = _metadata(source, (*path, "metadata"), fields.get("metadata"))
+    here = (*path, "spec")
+    spec = mapping(source, here, fields.get("spec"))
+    unknown_fields(source, here, spec, ("podSelector", "policyTypes", "ingress", "egress"))
+    pod_selector = label_selector(source, (*here, "podSelector"), spec.get("podSelector"))
+    rules = {direction: _rules(source, here, spec, direction) for direction in Direction}
+    policy_types = _policy_types(
+        source, (*here, "policyTypes"), spec.get("policyTypes"), egress=bool(spec.get("egress"))
+    )
+    if len(source.problems) > before:
+        return None
+    return NetworkPolicy(
+        namespace=namespace,
+        name=name,
+        pod_selector=pod_selector,
+        policy_types=policy_types,
+        ingress=rules[Direction.INGRESS],
+        egress=rules[Direction.EGRESS],
+        manifest=raw,
+        location=source.at(path),
+    )
+
+
+def _metadata(source: Source, path: Path, raw: Any) -> tuple[str, str]:
+    fields = mapping(source, path, raw)
+    unknown_fields(source, path, fields, ("name", "namespace", "labels", "annotations"))
+    name, namespace = fields.get("name"), fields.get("namespace")
+    if not isinstance(name, str) or not name:
+        source.complain((*path, "name"), "Required value: name or generateName is required")
+    elif not is_subdomain(name):
+        source.complain((*path, "name"), f"Invalid value: {name!r}: must be a lowercase RFC 1123 subdomain")
+    if not isinstance(namespace, str) or not namespace:
+        source.complain((*path, "namespace"), "Required value: a case says which namespace its policy is in")
+    elif not is_dns_label(namespace):
+        source.complain((*path, "namespace"), f"Invalid value: {namespace!r}: must be a lowercase RFC 1123 label")
+    labels(source, (*path, "labels"), fields.get("labels"))
+    return str(namespace), str(name)
+
+
+def _policy_types(source: Source, path: Path, raw: Any, *, egress: bool) -> frozenset[Direction]:
+    found = items(source, path, raw)
+    if len(found) > len(Direction):
+        source.complain(path, f"Invalid value: {raw!r}: may not specify more than two policyTypes")
+    for index, item in found:
+        if item not in list(Direction):
+            wanted = ", ".join(f'"{each}"' for each in Direction)
+            source.complain((*path, index), f"Unsupported value: {item!r}: supported values: {wanted}")
+    if not found:
+        return frozenset(Direction) if egress else frozenset({Direction.INGRESS})
+    return frozenset(Direction(item) for _, item in found if item in list(Direction))
+
+
+def _rules(source: Source, spec_path: Path, spec: Any, direction: Direction) -> tuple[Rule, ...]:
+    path = (*spec_path, direction.lower())
+    peers_field = _PEERS_FIELD[direction]
+    rules = []
+    for index, item in items(source, path, spec.get(direction.lower())):
+        here = (*path, index)
+        fields = mapping(source, here, item)
+        unknown_fields(source, here, fields, (peers_field, "ports"))
+        peers_path, ports_path = (*here, peers_field), (*here, "ports")
+        rules.append(
+            Rule(
+                peers=tuple(
+                    _peer(source, (*peers_path, i), each)
+                    for i, each in items(source, peers_path, fields.get(peers_field))
+                ),
+                ports=tuple(
+                    _port(source, (*ports_path, i), each) for i, each in items(source, ports_path, fields.get("ports"))
+                ),
+                location=source.at(here),
+            )
+        )
+    return tuple(rules)
+
+
+def _peer(source: Source, path: Path, raw: Any) -> Peer:
+    fields = mapping(source, path, raw)
+    unknown_fields(source, path, fields, ("podSelector", "namespaceSelector", "ipBlock"))
+    present = {name for name, value in fields.items() if value is not None}
+    if not present:
+        source.complain(path, "Required value: must specify a peer")
+    if "ipBlock" in present and present & {"podSelector", "namespaceSelector"}:
+        source.complain(path, "Forbidden: may not specify both ipBlock and another peer")
+
+    def selector(name: str) -> LabelSelector | None:
+        return label_selector(source, (*path, name), fields[name]) if name in present else None
+
+    return Peer(
+        pod_selector=selector("podSelector"),
+        namespace_selector=selector("namespaceSelector"),
+        ip_block=_ip_block(source, (*path, "ipBlock"), fields["ipBlock"]) if "ipBlock" in present else None,
+        location=source.at(path),
+    )
+
+
+def _ip_block(source: Source, path: Path, raw: Any) -> IPBlock:
+    fields = mapping(source, path, raw)
+    unknown_fields(source, path, fields, ("cidr", "except"))
+    cidr = fields.get("cidr")
+    outer = None
+    if cidr is None or cidr == "":
+        source.complain((*path, "cidr"), "Required value")
+    else:
+        outer = _cidr(source, (*path, "cidr"), cidr)
+    excepts = []
+    for index, item in items(source, (*path, "except"), fields.get("except")):
+        here = (*path, "except", index)
+        inner = _cidr(source, here, item)
+        excepts.append(str(item))
+        if outer and inner and (inner.version != outer.version or not _strictly_inside(inner, outer)):
+            source.complain(here, f"Invalid value: {item!r}: must be a strict subset of `cidr`")
+    return IPBlock(str(cidr), tuple(excepts))
+
+
+def _strictly_inside(inner: Any, outer: Any) -> bool:
+    return bool(inner.subnet_of(outer)) and inner.prefixlen > outer.prefixlen
+
+
+def _cidr(source: Source, path: Path, raw: Any) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
+    """Check a CIDR; None for one that is wrong, and for a named address, which is not known yet."""
+    if not isinstance(raw, str):
+        source.complain(path, f"Invalid value: expected a CIDR as text, found {kind(raw)}: {raw!r}")
+        return None
+    if PLACEHOLDER.match(raw):
+        return None
+    reason = "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"
+    address, slash, prefix = raw.partition("/")
+    if not slash or not prefix.isdecimal():
+        source.complain(path, f"Invalid value: {raw!r}: {reason}")
+        return None
+    if _OCTET_WITH_ZERO.search(address) or (len(prefix) > 1 and prefix.startswith("0")):
+        source.complain(path, f"Invalid value: {raw!r}: must not have leading 0s")
+        return None
+    try:
+        network = ipaddress.ip_network(raw, strict=False)
+    except ValueError:
+        source.complain(path, f"Invalid value: {raw!r}: {reason}")
+        return None
+    if isinstance(network, ipaddress.IPv6Network) and network.network_address.ipv4_mapped:
+        source.complain(path, f"Invalid value: {raw!r}: must not have an IPv4-mapped IPv6 address")
+    elif ipaddress.ip_address(address) != network.network_address:
+        source.complain(
+            path, f"Invalid value: {raw!r}: must not have bits set beyond the prefix length; {network} is meant?"
+        )
+    return network
+
+
+def _port(source: Source, path: Path, raw: Any) -> PolicyPort:
+    fields = mapping(source, path, raw)
+    unknown_fields(source, path, fields, ("protocol", "port", "endPort"))
+    protocol = fields.get("protocol") or Protocol.TCP
+    if protocol not in list(Protocol):
+        wanted = ", ".join(f'"{each}"' for each in Protocol)
+        source.complain((*path, "protocol"), f"Unsupported value: {protocol!r}: supported values: {wanted}")
+        protocol = Protocol.TCP
+    port = fields.get("port")
+    number = _port_value(source, (*path, "port"), port)
+    end_port = fields.get("endPort")
+    if end_port is not None:
+        _check_end_port(source, (*path, "endPort"), port, end_port)
+    return PolicyPort(Protocol(protocol), number, end_port, location=source.at(path))
+
+
+def _port_value(source: Source, path: Path, port: Any) -> int | str | None:
+    if port is None:
+        return None
+    if isinstance(port, bool) or not isinstance(port, int | str):
+        source.complain(path, f"expected a port number or a port name, found {kind(port)}: {port!r}")
+        return None
+    if isinstance(port, int):
+        if not 0 < port <= _LAST_PORT:
+            source.complain(path, f"Invalid value: {port}: must be between 1 and 65535, inclusive")
+    elif len(port) > _MOST_PORT_NAME or not _PORT_NAME.match(port) or "--" in port:
+        hint = "; a number is written without quotes" if port.isdecimal() else ""
+        text = "a port name has at most 15 of a-z0-9-, one letter at least, and no hyphen at its ends or twice in a row"
+        source.complain(path, f"Invalid value: {port!r}: {text}{hint}")
+    return port
+
+
+def _check_end_port(source: Source, path: Path, port: Any, end_port: Any) -> None:
+    if isinstance(end_port, bool) or not isinstance(end_port, int):
+        source.complain(path, f"expected a port number, found {kind(end_port)}: {end_port!r}")
+    elif port is None:
+        source.complain(path, f"Invalid value: {end_port}: may not be specified when `port` is not specified")
+    elif isinstance(port, str):
+        source.complain(path, f"Invalid value: {end_port}: may not be specified when `port` is non-numeric")
+    elif isinstance(port, int) and end_port < port:
+        source.complain(path, f"Invalid value: {end_port}: must be greater than or equal to `port`")
+    elif not 0 < end_port <= _LAST_PORT:
+        source.complain(path, f"Invalid value: {end_port}: must be between 1 and 65535, inclusive")

@@ -1,0 +1,40 @@
+"""Why a flow must pass or must be blocked, in sentences, with the deciding lines of the case file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from conformance.model.policy import Direction
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from conformance.model.decision import Decision, DirectionDecision, Evidence
+
+_PEERS = {Direction.INGRESS: "from", Direction.EGRESS: "to"}
+
+
+def explain(decision: Decision) -> tuple[str, ...]:
+    """Return one sentence for each thing that decides; for a blocked flow only the sides that block it."""
+    sides = decision.sides if decision.allowed else tuple(side for side in decision.sides if not side.allowed)
+    return tuple(sentence for side in sides for sentence in _side(side))
+
+
+def _side(side: DirectionDecision) -> Iterator[str]:
+    direction = side.direction.lower()
+    if not side.isolated:
+        yield f"{side.pod} is not isolated for {direction}: no policy selects it"
+    elif side.allowed:
+        yield f"{side.pod} may: {_rule(side.matching[0])} matches"
+    else:
+        policies = ", ".join(f"{each.policy} ({each.location})" for each in side.selecting)
+        yield f"{side.pod} is isolated for {direction} by {policies}, and no {direction} rule matches"
+
+
+def _rule(evidence: Evidence) -> str:
+    text = f"{evidence.policy} {evidence.direction.lower()}[{evidence.rule}]"
+    if evidence.peer is not None:
+        text += f".{_PEERS[evidence.direction]}[{evidence.peer}]"
+    if evidence.port is not None:
+        text += f" with ports[{evidence.port}]"
+    return f"{text} ({evidence.location})"

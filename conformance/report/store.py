@@ -1,0 +1,81 @@
+"""The record on disk: `run.jsonl`, written line by line as a run goes on, so that one that was killed can still be read."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from datetime import UTC, datetime
+from typing import IO, TYPE_CHECKING, Any
+
+from conformance.errors import RecordError
+from conformance.model.record import FORMAT, CaseLine, Footer, Header, Record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+FILE = "run.jsonl"
+
+
+def now() -> str:
+    """Return the time of day as records write it."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+class Writer:
+    """Appends lines to a new record in a folder; RecordError where that cannot be written to."""
+
+    def __init__(self, folder: Path, header: Header) -> None:
+        self.path = folder / FILE
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._file: IO[str] = self.path.open("w", encoding="utf-8")
+        except OSError as error:
+            raise RecordError(f"cannot write the record {self.path}", causes=[str(error)]) from error
+        self._write(header)
+
+    def case(self, line: CaseLine) -> None:
+        self._write(line)
+
+    def finish(self, footer: Footer) -> None:
+        self._write(footer)
+        self.close()
+
+    def close(self) -> None:
+        self._file.close()
+
+    def _write(self, line: Header | CaseLine | Footer) -> None:
+        try:
+            self._file.write(json.dumps(line, ensure_ascii=False) + "\n")
+            self._file.flush()
+        except OSError as error:
+            raise RecordError(f"cannot write the record {self.path}", causes=[str(error)]) from error
+
+
+def footer(cases: Iterable[CaseLine], seconds: float) -> Footer:
+    verdicts = Counter(line["verdict"] for line in cases)
+    return Footer(type="footer", verdicts=dict(sorted(verdicts.items())), seconds=round(seconds, 3), ended=now())
+
+
+def read(folder: Path) -> Record:
+    """Read a record back. A last line that was cut off is left out; anything else that is no record is a RecordError."""
+    path = folder / FILE if folder.is_dir() else folder
+    try:
+        raw = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    except OSError as error:
+        raise RecordError(
+            f"no record at {path}", causes=[str(error)], hint="give the folder of a run's --report"
+        ) from error
+    lines = [_parse(path, number, text) for number, text in enumerate(raw, 1) if text.endswith("\n")]
+    if not lines or lines[0].get("type") != "header" or lines[0].get("format") != FORMAT:
+        raise RecordError(f"{path} does not begin with the header of a {FORMAT} record")
+    header: Header = lines[0]
+    last = lines[-1] if lines[-1].get("type") == "footer" else None
+    return Record(header, tuple(line for line in lines if line.get("type") == "case"), last)
+
+
+def _parse(path: Path, number: int, text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise RecordError(f"{path}:{number}: not a line of a record", causes=[str(error)]) from error

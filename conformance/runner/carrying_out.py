@@ -1,0 +1,91 @@
+"""Carry a case's actions out on an arena, and take them back."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from conformance.model import address
+from conformance.model.case import (
+    ApplyPolicy,
+    CreateNamespace,
+    CreatePod,
+    CreateService,
+    DeleteNamespace,
+    DeletePod,
+    DeletePolicy,
+    LabelNamespace,
+    LabelPod,
+    ReplacePod,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from conformance.model.case import Action
+    from conformance.model.state import State
+    from conformance.model.world import World
+    from conformance.runner.target import Arena
+
+
+def carry_out(action: Action, state: State, arena: Arena) -> State:
+    """Do one action and return the state that it leads to, with the arena's addresses."""
+    match action:
+        case ApplyPolicy(policy):
+            action = ApplyPolicy(address.fill_in(policy, arena.world))
+            arena.apply_policy(action.policy)
+        case DeletePolicy(ref):
+            arena.delete_policy(ref)
+        case LabelPod(ref, labels):
+            arena.label_pod(ref, labels)
+        case LabelNamespace(name, labels):
+            arena.label_namespace(name, labels)
+        case CreateNamespace(namespace):
+            arena.create_namespace(namespace)
+        case DeleteNamespace(name):
+            arena.delete_namespace(name)
+        case CreatePod(pod):
+            arena.create_pod(pod)
+        case ReplacePod(ref):
+            arena.delete_pod(ref)
+            arena.create_pod(state.after(action).world.pods[ref])
+        case DeletePod(ref):
+            arena.delete_pod(ref)
+        case CreateService(service):
+            arena.create_service(service)
+    return replace(state.after(action), world=arena.world)
+
+
+def take_back(state: State, wanted: World, arena: Arena) -> None:
+    """Delete all policies, and make the arena's world what it was; only what differs is touched."""
+    for ref in state.policies:
+        arena.delete_policy(ref)
+    _take_back_pods(wanted, arena)
+    for name in arena.world.namespaces.keys() - wanted.namespaces.keys():
+        arena.delete_namespace(name)
+    for name, namespace in wanted.namespaces.items():
+        if name not in arena.world.namespaces:
+            arena.create_namespace(namespace)
+        elif changes := _changes(arena.world.namespaces[name].labels, namespace.labels):
+            arena.label_namespace(name, changes)
+    for ref, pod in wanted.pods.items():
+        if ref not in arena.world.pods:
+            arena.create_pod(replace(pod, generation=pod.generation + 1, addresses=()))
+        elif changes := _changes(arena.world.pods[ref].labels, pod.labels):
+            arena.label_pod(ref, changes)
+
+
+def _take_back_pods(wanted: World, arena: Arena) -> None:
+    """Delete what the case made, unless it goes with its namespace anyway."""
+    world = arena.world
+    for service in [each for ref, each in world.services.items() if ref not in wanted.services]:
+        if service.namespace in wanted.namespaces:
+            arena.delete_service(service.ref)
+    for pod in [each for ref, each in world.pods.items() if ref not in wanted.pods]:
+        if pod.namespace in wanted.namespaces:
+            arena.delete_pod(pod.ref)
+
+
+def _changes(now: Mapping[str, str], wanted: Mapping[str, str]) -> Mapping[str, str | None]:
+    removed: dict[str, str | None] = dict.fromkeys(now.keys() - wanted.keys())
+    return {**removed, **{key: value for key, value in wanted.items() if now.get(key) != value}}

@@ -1,0 +1,227 @@
+"""One case on one arena: set up, every step applied, settled, held and judged, and the arena left as it was found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from conformance.errors import ConformanceError
+from conformance.judge.compare import case_verdict, disagreements
+from conformance.judge.explain import explain
+from conformance.model.flow import flows
+from conformance.model.matrix import Cell, CellVerdict
+from conformance.model.state import State
+from conformance.model.verdict import CaseResult, StepResult, Verdict
+from conformance.oracle.evaluate import evaluate
+from conformance.runner.carrying_out import carry_out, take_back
+from conformance.runner.settling import Settling
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from conformance.model.case import Case, Expectation, Step
+    from conformance.model.decision import Decision
+    from conformance.model.flow import Flow
+    from conformance.model.matrix import Observation
+    from conformance.runner.settling import Settled
+    from conformance.runner.target import Arena
+    from conformance.runner.timeouts import Clock, Timeouts
+
+#: Most findings of one step that get commands to reproduce them: the first few are enough to see the rest.
+_REPRODUCED = 3
+_PATIENCE = 10.0
+
+
+@dataclass(slots=True)
+class Baseline:
+    """What is known to connect without policies, and how long the slowest answer took."""
+
+    open_flows: frozenset[Flow] = frozenset()
+    slowest: float = 0.0
+
+
+class CaseRun:
+    """The run of one case; `clean` tells afterwards whether the arena may be used for another."""
+
+    def __init__(
+        self,
+        case: Case,
+        arena: Arena,
+        baseline: Baseline,
+        timeouts: Timeouts,
+        clock: Clock,
+        progress: Callable[[str], None],
+    ) -> None:
+        self._case = case
+        self._arena = arena
+        self._baseline = baseline
+        self._timeouts = timeouts
+        self._clock = clock
+        self._progress = progress
+        self._world = arena.world
+        self._state = State(arena.world)
+        self._steps: list[StepResult] = []
+        self._notes: list[str] = []
+        self._shown: Mapping[Flow, bool] = {}
+        self.clean = False
+
+    def run(self) -> CaseResult:
+        """Run it. Errors of the target make the verdict `error`; only a bug of the suite raises."""
+        began = self._clock.now()
+        verdict, reason, hint = Verdict.ERROR, "", ""
+        try:
+            reason = self._prepare() or self._run_steps()
+        except ConformanceError as error:
+            reason, hint = "; ".join((error.message, *error.causes)), error.hint or ""
+        if not reason:
+            verdict = case_verdict(cell for step in self._steps for cell in step.findings)
+            reason = _unknown_reason(self._steps) if verdict is Verdict.ERROR else ""
+        verdict = self._clean_up(verdict)
+        seconds = self._clock.now() - began
+        return CaseResult(
+            self._case, verdict, tuple(self._steps), reason, hint, seconds=seconds, notes=tuple(self._notes)
+        )
+
+    def _prepare(self) -> str:
+        """Make what the case adds, and see that all of its flows connect before any policy; return why not."""
+        for action in self._case.setup:
+            self._state = carry_out(action, self._state, self._arena)
+        tried = self._flows()
+        new = [flow for flow in tried if flow not in self._baseline.open_flows]
+        if new:
+            self._progress("reading the world without policies")
+            settled = self._settle(dict.fromkeys(new, True), self._timeouts.connect, hold=0.0)
+            if settled.verdicts:
+                return _not_connected(settled)
+            slowest = max(settled.observations[flow].seconds for flow in new)
+            self._baseline.slowest = max(self._baseline.slowest, min(slowest, self._timeouts.probe_ceiling))
+        self._shown = dict.fromkeys(tried, True)
+        return ""
+
+    def _run_steps(self) -> str:
+        for step in self._case.steps:
+            self._progress(step.name)
+            for action in step.actions:
+                self._state = carry_out(action, self._state, self._arena)
+            if step.expect is None:
+                continue
+            decisions = evaluate(self._state, self._flows())
+            if differing := disagreements(step.expect, decisions):
+                return _suite_disagrees(step, step.expect, differing)
+            result = self._read(step, step.expect, decisions)
+            self._steps.append(result)
+            if result.findings:  # what follows would build on a state that is not there
+                break
+        return ""
+
+    def _read(self, step: Step, expect: Expectation, decisions: Mapping[Flow, Decision]) -> StepResult:
+        began = self._clock.now()
+        expected = {flow: expect.allows(flow) for flow in decisions}
+        changes = any(self._shown.get(flow) is not wanted for flow, wanted in expected.items())
+        hold = self._timeouts.hold if changes else self._timeouts.quiet
+        settled = self._settle(expected, self._timeouts.settle, hold)
+        self._shown = expected
+        if settled.flipped and not settled.verdicts:
+            flipped = ", ".join(sorted(str(flow) for flow in settled.flipped))
+            self._notes.append(f"step {step.name!r}: changed again after it had agreed, then settled: {flipped}")
+        cells = _cells(settled, expected, decisions)
+        return StepResult(
+            step.name,
+            cells=len(expected),
+            findings=cells,
+            readings=settled.readings,
+            seconds=self._clock.now() - began,
+            latencies=tuple(sorted(settled.latencies.values())),
+            commands=self._commands(cells),
+        )
+
+    def _clean_up(self, verdict: Verdict) -> Verdict:
+        """Leave the arena as if no policy had ever been; what stays closed is a finding of this case."""
+        self._progress("cleaning up")
+        try:
+            take_back(self._state, self._world, self._arena)
+            self._state = State(self._arena.world)
+            tried = self._flows()
+            began = self._clock.now()
+            settled = self._settle(dict.fromkeys(tried, True), self._timeouts.settle, hold=0.0)
+        except ConformanceError as error:
+            self._notes.append(f"the arena is given up, since it could not be put back: {error.message}")
+            return verdict
+        if not settled.verdicts:
+            self.clean = True
+            self._baseline.open_flows = frozenset(tried)
+            return verdict
+        cells = _cells(settled, dict.fromkeys(tried, True), evaluate(self._state, tried))
+        self._notes.append("the next case gets fresh namespaces, since these do not read as if no policy had ever been")
+        if verdict is Verdict.ERROR:
+            return verdict
+        self._steps.append(
+            StepResult(
+                "after all policies are deleted",
+                cells=len(tried),
+                findings=cells,
+                readings=settled.readings,
+                seconds=self._clock.now() - began,
+                commands=self._commands(cells),
+            )
+        )
+        return max(verdict, case_verdict(cells), key=(Verdict.PASS, Verdict.ERROR, Verdict.FAIL).index)
+
+    def _settle(self, expected: Mapping[Flow, bool], deadline: float, hold: float) -> Settled:
+        return Settling(self._probe, expected, self._clock).run(deadline=deadline, hold=hold)
+
+    def _probe(self, tried: Sequence[Flow]) -> Mapping[Flow, Observation]:
+        return self._arena.probe(tried, self._silence())
+
+    def _silence(self) -> float:
+        """How long a flow may be silent before it counts as dropped: several times the slowest answer that was seen."""
+        most = self._timeouts.probe_ceiling
+        if not self._baseline.slowest:
+            return most
+        return min(most, max(self._timeouts.probe_floor, self._baseline.slowest * _PATIENCE))
+
+    def _flows(self) -> tuple[Flow, ...]:
+        return flows(self._state.world, self._case.probe, external=self._case.external)
+
+    def _commands(self, cells: Sequence[Cell]) -> tuple[str, ...]:
+        policies = tuple(self._state.policies.values())
+        return tuple(line for cell in cells[:_REPRODUCED] for line in self._arena.commands(cell.flow, policies))
+
+
+def _cells(settled: Settled, expected: Mapping[Flow, bool], decisions: Mapping[Flow, Decision]) -> tuple[Cell, ...]:
+    return tuple(
+        Cell(
+            flow,
+            expected[flow],
+            decisions[flow],
+            settled.observations[flow],
+            verdict,
+            attempts=settled.attempts[flow],
+            why=explain(decisions[flow]),
+        )
+        for flow, verdict in sorted(settled.verdicts.items())
+    )
+
+
+def _not_connected(settled: Settled) -> str:
+    examples = [f"{flow} {settled.observations[flow].observed}" for flow in sorted(settled.verdicts)]
+    shown = "; ".join(examples[:5]) + (f"; and {len(examples) - 5} more" if len(examples) > 5 else "")  # noqa: PLR2004
+    return f"the world does not connect before any policy: {shown}"
+
+
+def _suite_disagrees(step: Step, expect: Expectation, differing: Sequence[Decision]) -> str:
+    first = differing[0]
+    declared = "allowed" if expect.allows(first.flow) else "blocked"
+    why = "; ".join(explain(first)) or "its backends differ, or there are none"
+    return (
+        f"the suite disagrees with itself on {len(differing)} flows of step {step.name!r}: the case declares {first.flow} "
+        f"{declared}, the evaluator says otherwise: {why}"
+    )
+
+
+def _unknown_reason(steps: Sequence[StepResult]) -> str:
+    unknown = [cell for step in steps for cell in step.findings if cell.verdict is CellVerdict.UNKNOWN]
+    first = unknown[0]
+    return (
+        f"{len(unknown)} flows could not be measured, such as {first.flow}: {first.observation.detail or 'no detail'}"
+    )
