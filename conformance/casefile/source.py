@@ -143,7 +143,7 @@ def _items(source: Source, node: yaml.MappingNode, path: Path) -> Iterator[tuple
 
 def _scalar(source: Source, node: yaml.Node, path: Path) -> Any:
     text = str(node.value)
-    if getattr(node, "style", None) is not None or node.tag == _TEXT:
+    if getattr(node, "style", None) or node.tag == _TEXT:
         return text
     if node.tag == _NULL:
         return None

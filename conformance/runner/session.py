@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from conformance.errors import ArenaFailed
 from conformance.model.default_world import default_world
 from conformance.model.verdict import CaseResult, Verdict
 from conformance.runner.case_run import Baseline, CaseRun
-from conformance.runner.timeouts import Timeouts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from conformance.model.waiver import Waiver
     from conformance.model.world import World
     from conformance.runner.target import Arena, Target
-    from conformance.runner.timeouts import Clock
+
+
+#: After so many arenas in a row that did not come up the run ends: the target is at fault, not chance.
+_FAILURES_IN_A_ROW = 2
 
 
 def _silent(_: str) -> None:
@@ -26,9 +29,9 @@ def _silent(_: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """How a run judges: its timeouts, the features that the implementation does not claim, and its known deviations."""
+    """How a run judges: timeouts other than the target's, features that the implementation does not claim, known deviations."""
 
-    timeouts: Timeouts = field(default_factory=Timeouts)
+    timeouts: Mapping[str, float] = field(default_factory=dict)
     unsupported: Mapping[str, str] = field(default_factory=dict)
     waivers: Mapping[str, Waiver] = field(default_factory=dict)
 
@@ -39,7 +42,6 @@ class Session:
     def __init__(
         self,
         target: Target,
-        clock: Clock,
         rules: Rules | None = None,
         *,
         name: str = "main",
@@ -47,24 +49,41 @@ class Session:
         progress: Callable[[str], None] = _silent,
     ) -> None:
         self._target = target
-        self._clock = clock
         self._rules = rules or Rules()
+        self._timeouts = target.timeouts.updated(self._rules.timeouts)
         self._name = name
         self._world = world or default_world()
         self._progress = progress
         self._arena: Arena | None = None
         self._baseline = Baseline()
         self._opened = 0
+        self._failures = 0
+
+    @property
+    def unsupported(self) -> Mapping[str, str]:
+        """Features that cannot be judged here, with the reasons."""
+        return {**(self._arena.unsupported if self._arena else {}), **self._rules.unsupported}
+
+    def open(self) -> None:
+        """Bring up an arena now, rather than with the first case; TargetUnavailable where that is not possible."""
+        self._usable_arena()
 
     def run(self, case: Case) -> CaseResult:
         """Run one case; TargetUnavailable where there is nothing to run it on."""
-        arena = self._usable_arena()
-        unsupported = {**arena.unsupported, **self._rules.unsupported}
+        try:
+            arena = self._usable_arena()
+        except ArenaFailed as error:
+            if self._failures >= _FAILURES_IN_A_ROW:
+                raise
+            return CaseResult(
+                case, Verdict.ERROR, reason="; ".join((error.message, *error.causes)), hint=error.hint or ""
+            )
+        unsupported = self.unsupported
         missing = sorted(case.features & unsupported.keys())
         if missing:
             reason = "; ".join(f"{feature}: {unsupported[feature]}" for feature in missing)
             return CaseResult(case, Verdict.UNSUPPORTED, reason=reason)
-        run = CaseRun(case, arena, self._baseline, self._rules.timeouts, self._clock, self._progress)
+        run = CaseRun(case, arena, self._baseline, self._timeouts, self._target.clock, self._progress)
         try:
             result = run.run()
         finally:
@@ -80,7 +99,9 @@ class Session:
         if self._arena is None:
             self._opened += 1
             self._progress("bringing up the probe pods")
+            self._failures += 1
             self._arena = self._target.open_arena(self._world, f"{self._name}-{self._opened}")
+            self._failures = 0
             self._baseline = Baseline()
         return self._arena
 

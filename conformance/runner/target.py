@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from conformance.model.matrix import Observation
     from conformance.model.policy import NetworkPolicy
     from conformance.model.world import Namespace, Pod, Service, World
+    from conformance.runner.timeouts import Clock, Timeouts
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,13 @@ class Arena(Protocol):
 
 
 class Target(Protocol):
-    """A place where policies are enforced."""
+    """A place where policies are enforced. `clock` is the time that it lives in, `timeouts` how long things may take there."""
+
+    @property
+    def clock(self) -> Clock: ...
+
+    @property
+    def timeouts(self) -> Timeouts: ...
 
     def describe(self) -> Description: ...
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol, Self
 
 from conformance.errors import UsageError
@@ -32,15 +32,19 @@ class Timeouts:
 
     def updated(self, changes: Mapping[str, float]) -> Self:
         """Return these with some changed; UsageError for a name that is not one, or for a value beyond its ceiling."""
-        known = {field.name for field in fields(self)}
-        for name, value in changes.items():
-            if name not in known:
-                raise UsageError(f"no timeout is called {name!r}", hint=f"the timeouts are {', '.join(sorted(known))}")
-            if not 0 <= value <= CEILINGS[name]:
-                raise UsageError(
-                    f"timeout {name}={value:g} is out of range", hint=f"it may be 0 to {CEILINGS[name]:g} seconds"
-                )
+        check(changes)
         return replace(self, **changes)
+
+
+def check(changes: Mapping[str, float]) -> None:
+    """Raise a UsageError for a name that is no timeout, or for a value beyond its ceiling."""
+    for name, value in changes.items():
+        if name not in CEILINGS:
+            raise UsageError(f"no timeout is called {name!r}", hint=f"the timeouts are {', '.join(sorted(CEILINGS))}")
+        if not 0 <= value <= CEILINGS[name]:
+            raise UsageError(
+                f"timeout {name}={value:g} is out of range", hint=f"it may be 0 to {CEILINGS[name]:g} seconds"
+            )
 
 
 #: The most that each may be set to: beyond it a verdict would speak of patience and not of the implementation.

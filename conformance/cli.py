@@ -1,0 +1,249 @@
+"""The command line. Each verb says in words what another room does; `run` is pytest with the plugin's options."""
+
+from __future__ import annotations
+
+import json
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+
+from conformance.errors import CaseFileError, ConformanceError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from conformance.model.case import Case
+
+app = typer.Typer(
+    name="netpol-conformance",
+    help="Does this cluster do what the NetworkPolicy specification says?",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+EXIT_DATA = CaseFileError.exit_status
+
+
+class Format(StrEnum):
+    TEXT = "text"
+    JSON = "json"
+
+
+Paths = Annotated[
+    list[Path] | None, typer.Argument(help="case files, or folders of them; by default the suite's own cases")
+]
+Target = Annotated[str, typer.Option(help="netns, kubernetes, kind or mini:NAME")]
+Context = Annotated[str, typer.Option(help="the kubeconfig context; target kubernetes needs one")]
+Kubeconfig = Annotated[str, typer.Option(help="the kubeconfig file, where it is not the usual one")]
+Image = Annotated[str, typer.Option(help="the image of the probe pods: any that has python3")]
+
+
+def main() -> None:
+    """Run the command line; a failure that a user can see is words on stderr and an exit status, never a traceback."""
+    try:
+        app()
+    except ConformanceError as error:
+        err.print(str(error), markup=False)
+        sys.exit(error.exit_status)
+
+
+@app.command()
+def run(
+    paths: Paths = None,
+    target: Target = "netns",
+    report: Annotated[Path | None, typer.Option(help="a folder for the record of the run")] = None,
+    context: Context = "",
+    kubeconfig: Kubeconfig = "",
+    image: Image = "",
+    external: Annotated[
+        str,
+        typer.Option(
+            help="a command that runs its arguments outside the cluster, such as 'docker run -i --rm --network kind IMAGE'"
+        ),
+    ] = "",
+    kind_name: Annotated[str, typer.Option(help="target kind: the cluster's name")] = "",
+    kind_config: Annotated[str, typer.Option(help="target kind: the cluster's configuration")] = "",
+    kind_plugin: Annotated[str, typer.Option(help="target kind: the network plugin to install")] = "",
+    kind_manifest: Annotated[
+        str, typer.Option(help="target kind: a manifest to install instead of the plugin's own")
+    ] = "",
+    kind_node_image: Annotated[str, typer.Option(help="target kind: the image of the nodes")] = "",
+    keep: Annotated[bool, typer.Option("--keep", help="target kind: keep the cluster at the end")] = False,
+    waivers: Annotated[str, typer.Option(help="a file of known deviations")] = "",
+    unsupported: Annotated[
+        list[str] | None, typer.Option(help="a feature that the implementation does not claim")
+    ] = None,
+    timeout: Annotated[list[str] | None, typer.Option(help="a timeout, such as settle=60")] = None,
+    workers: Annotated[
+        str, typer.Option("-n", help="how many cases run side by side, each in an arena of its own")
+    ] = "",
+    keyword: Annotated[str, typer.Option("-k", help="only cases whose path, id, tier or features match")] = "",
+    marker: Annotated[
+        str, typer.Option("-m", help="only cases of a tier or feature, such as 'core and not services'")
+    ] = "",
+    junit: Annotated[str, typer.Option(help="a file for a JUnit report")] = "",
+    verbose: Annotated[bool, typer.Option("-v", help="a line for each case")] = False,
+) -> None:
+    """Run cases and say what does not do what the specification says."""
+    files = _paths(paths)
+    _load(files)
+    single = {
+        "target": target, "report": report, "context": context, "kubeconfig": kubeconfig, "image": image, "external": external,
+        "kind-name": kind_name, "kind-config": kind_config, "kind-plugin": kind_plugin, "kind-manifest": kind_manifest,
+        "kind-node-image": kind_node_image, "waivers": waivers,
+    }  # fmt: skip
+    arguments = [f"--netpol-{name}={value}" for name, value in single.items() if value]
+    arguments += [f"--netpol-unsupported={feature}" for feature in unsupported or ()]
+    arguments += [f"--netpol-timeout={each}" for each in timeout or ()]
+    arguments += ["--netpol-keep"] if keep else []
+    for flag, value in (("-n", workers), ("-k", keyword), ("-m", marker)):
+        arguments += [flag, value] if value else []
+    arguments += [f"--junit-xml={junit}"] if junit else []
+    arguments += ["-v"] if verbose else []
+    raise typer.Exit(_pytest([*map(str, files), *arguments]))
+
+
+@app.command("list")
+def list_cases(
+    paths: Paths = None,
+    output: Annotated[Format, typer.Option("--format", help="text or json")] = Format.TEXT,
+) -> None:
+    """List cases: id, tier, features, requirement, path."""
+    cases = _load(_paths(paths))
+    if output is Format.JSON:
+        rows = [
+            {
+                "id": case.id,
+                "path": _file(case),
+                "tier": case.tier.value,
+                "features": sorted(case.features),
+                "requirement": case.requirement,
+                "spec": case.spec,
+            }
+            for case in cases
+        ]
+        print(json.dumps(rows, indent=2, ensure_ascii=False))  # noqa: T201 -- data goes to stdout as it is
+        return
+    for case in cases:
+        out.print(f"{case.id}  {case.tier.value:9} {_file(case)}\n      {case.requirement}", markup=False)
+
+
+@app.command()
+def check(paths: Paths = None) -> None:
+    """Read case files without a cluster, and tell everything that is wrong with them."""
+    from conformance.judge.explain import explain  # noqa: PLC0415 -- verbs import what they need
+    from conformance.runner.rehearsal import rehearse  # noqa: PLC0415 -- as above
+
+    cases = _load(_paths(paths))
+    wrong = 0
+    for case in cases:
+        for each in rehearse(case):
+            wrong += 1
+            declared = "allowed" if each.declared else "blocked"
+            why = "; ".join(explain(each.decision)) or "the backends of the Service differ, or there are none"
+            err.print(
+                f"{each.step.location}: step {each.step.name!r}: {each.decision.flow} is declared {declared}, "
+                f"but the evaluator says otherwise: {why}",
+                markup=False,
+            )
+    if wrong:
+        raise typer.Exit(EXIT_DATA)
+    out.print(f"{len(cases)} cases are well formed and agree with the evaluator")
+
+
+@app.command()
+def smoke(
+    target: Target = "netns",
+    context: Context = "",
+    kubeconfig: Kubeconfig = "",
+    image: Image = "",
+) -> None:
+    """Tell in seconds whether the target connects pods at all, and whether anything enforces policies."""
+    from conformance import targets  # noqa: PLC0415 -- verbs import what they need
+    from conformance.runner.smoke import smoke as try_out  # noqa: PLC0415 -- as above
+
+    options = targets.TargetOptions(target=target, context=context, kubeconfig=kubeconfig, image=image)
+    made = targets.make(options)
+    try:
+        with err.status("bringing up two pods"):
+            result = try_out(made)
+        told = made.describe()
+    finally:
+        made.close()
+    out.print(f"{told.implementation} {told.version} on {told.target}".strip(), markup=False)
+    out.print(f"pods connect:       {'yes' if result.connects else 'NO'} ({result.connects_detail})", markup=False)
+    if result.connects:
+        word = "yes" if result.enforces else "NO: nothing enforces policies"
+        out.print(f"policies enforced:  {word} ({result.enforces_detail})", markup=False)
+    raise typer.Exit(0 if result.connects and result.enforces else 1)
+
+
+@app.command()
+def cleanup(
+    context: Context = "",
+    kubeconfig: Kubeconfig = "",
+    run_name: Annotated[str, typer.Option("--run", help="only what this run left; by default what any run left")] = "",
+    kind_name: Annotated[str, typer.Option(help="delete this kind cluster instead")] = "",
+) -> None:
+    """Remove what a killed run left on a cluster. Only what carries the suite's own label is touched."""
+    from conformance import targets  # noqa: PLC0415 -- verbs import what they need
+
+    removed = targets.cleanup(context=context, kubeconfig=kubeconfig, run=run_name, kind_name=kind_name)
+    for name in removed:
+        out.print(f"removed {name}", markup=False)
+    if not removed:
+        out.print("there was nothing to remove")
+
+
+@app.command()
+def new(
+    path: Annotated[Path, typer.Argument(help="the file to write, such as cases/ingress/my-case.yaml")],
+    requirement: Annotated[str, typer.Option(help="one sentence with MUST or MUST NOT")] = "A pod that ... MUST ...",
+) -> None:
+    """Write a new case file with an id that is free, to be filled in."""
+    from conformance.casefile.template import new_case  # noqa: PLC0415 -- verbs import what they need
+
+    cases = _load(_paths(None))
+    if path.exists():
+        raise UsageError(f"{path} is there already")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(new_case({case.id for case in cases}, requirement), encoding="utf-8")
+    out.print(f"wrote {path}; fill it in, then: netpol-conformance check {path}", markup=False)
+
+
+def _pytest(arguments: Sequence[str]) -> int:
+    import pytest  # noqa: PLC0415 -- verbs import what they need
+
+    # The user's own pytest settings are about their tests, not about this run.
+    fixed = ["-c", str(Path(__file__).parent / "run.ini"), f"--rootdir={Path.cwd()}", "-p", "no:cacheprovider"]
+    return int(pytest.main([*fixed, *arguments]))
+
+
+def _paths(paths: list[Path] | None) -> list[Path]:
+    from conformance.casefile.packaged import cases  # noqa: PLC0415 -- verbs import what they need
+
+    return paths or [cases()]
+
+
+def _load(paths: list[Path]) -> tuple[Case, ...]:
+    from conformance.casefile.load import find, load_cases  # noqa: PLC0415 -- verbs import what they need
+
+    files = list(find(paths))
+    if not files:
+        raise UsageError(f"no case files under {', '.join(map(str, paths))}")
+    return load_cases(files)
+
+
+def _file(case: Case) -> Any:
+    return case.location.file if case.location else ""
+
+
+if __name__ == "__main__":
+    main()

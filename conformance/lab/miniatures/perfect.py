@@ -1,0 +1,140 @@
+"""A cluster in memory whose plugin does what the specification says, at once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import conformance
+from conformance.lab.miniatures.clock import VirtualClock
+from conformance.lab.miniatures.data_plane import DataPlane
+from conformance.model import address
+from conformance.model.case import (
+    Action,
+    ApplyPolicy,
+    CreateNamespace,
+    CreatePod,
+    CreateService,
+    DeleteNamespace,
+    DeletePod,
+    DeletePolicy,
+    LabelNamespace,
+    LabelPod,
+)
+from conformance.model.matrix import Observation, Observed
+from conformance.model.state import State
+from conformance.model.world import target_port
+from conformance.runner.target import Description
+from conformance.runner.timeouts import Timeouts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from conformance.model.flow import Flow
+    from conformance.model.policy import NetworkPolicy
+    from conformance.model.world import Namespace, Pod, Service, World
+
+_ANSWER_SECONDS = 0.001
+
+
+class PerfectTarget:
+    """The miniature `perfect`. Its time is its own, and passes only while something waits."""
+
+    def __init__(self) -> None:
+        self.clock = VirtualClock()
+        self.timeouts = Timeouts()
+
+    def describe(self) -> Description:
+        return Description("mini:perfect", "mini-perfect", conformance.__version__)
+
+    def open_arena(self, world: World, name: str) -> PerfectArena:  # noqa: ARG002 -- arenas in memory share no names
+        return PerfectArena(world)
+
+    def close(self) -> None:
+        """Nothing was taken."""
+
+
+class PerfectArena:
+    """A world whose every event reaches the data plane before the next one."""
+
+    def __init__(self, world: World) -> None:
+        self._state = State(address.with_sample_addresses(world))
+        self._plane = DataPlane()
+
+    @property
+    def world(self) -> World:
+        return self._state.world
+
+    @property
+    def unsupported(self) -> Mapping[str, str]:
+        return {"sctp": "no server of a miniature speaks it", "ipv6": "miniatures have IPv4 addresses only"}
+
+    def apply_policy(self, policy: NetworkPolicy) -> None:
+        self._event(ApplyPolicy(policy))
+
+    def delete_policy(self, ref: str) -> None:
+        self._event(DeletePolicy(ref))
+
+    def label_pod(self, ref: str, labels: Mapping[str, str | None]) -> None:
+        self._event(LabelPod(ref, labels))
+
+    def label_namespace(self, name: str, labels: Mapping[str, str | None]) -> None:
+        self._event(LabelNamespace(name, labels))
+
+    def create_namespace(self, namespace: Namespace) -> None:
+        self._event(CreateNamespace(namespace))
+
+    def delete_namespace(self, name: str) -> None:
+        self._event(DeleteNamespace(name))
+
+    def create_pod(self, pod: Pod) -> None:
+        self._event(CreatePod(pod))
+
+    def delete_pod(self, ref: str) -> None:
+        self._event(DeletePod(ref))
+
+    def create_service(self, service: Service) -> None:
+        self._event(CreateService(service))
+
+    def delete_service(self, ref: str) -> None:
+        services = {key: each for key, each in self.world.services.items() if key != ref}
+        self._state = replace(self._state, world=replace(self.world, services=services))
+
+    def probe(self, flows: Sequence[Flow], timeout: float) -> Mapping[Flow, Observation]:
+        return {flow: self._observe(flow, timeout) for flow in flows}
+
+    def commands(self, flow: Flow, policies: Sequence[NetworkPolicy]) -> Sequence[str]:  # noqa: ARG002 -- as the protocol
+        return ()
+
+    def close(self) -> None:
+        """Nothing was taken."""
+
+    def _event(self, action: Action) -> None:
+        state = self._state.after(action)
+        self._state = replace(state, world=address.with_sample_addresses(state.world))
+        self._plane.refresh(self.world, self._state.policies)
+
+    def _observe(self, flow: Flow, timeout: float) -> Observation:
+        passes = [
+            self._plane.passes(self._address(flow.source), where, port, flow.protocol)
+            for where, port in self._routed(flow)
+        ]
+        if passes and all(passes):
+            return Observation(Observed.ALLOWED, _ANSWER_SECONDS)
+        return Observation(Observed.DROPPED, timeout)
+
+    def _address(self, ref: str) -> str:
+        owner = self.world.pods.get(ref) or self.world.endpoints[ref]
+        return owner.addresses[0]
+
+    def _routed(self, flow: Flow) -> Iterator[tuple[str, int]]:
+        """Yield where a flow may end: itself, or each backend of a Service."""
+        service = self.world.services.get(flow.destination)
+        if service is None:
+            yield self._address(flow.destination), flow.port
+            return
+        for port in service.ports:
+            if (port.port, port.protocol) == (flow.port, flow.protocol):
+                for backend in self.world.backends(service):
+                    if (number := target_port(port, backend)) is not None:
+                        yield backend.addresses[0], number

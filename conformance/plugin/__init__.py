@@ -1,0 +1,187 @@
+"""The pytest plugin `netpol`: a case file is an item, an option is `--netpol-…`, and every fixture can be overridden.
+
+A conftest may define any of these fixtures itself: `netpol_target` (a `runner.target.Target`), `netpol_world`, `netpol_rules`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from conformance import errors
+from conformance.plugin import options
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from conformance.model.world import World
+    from conformance.runner.session import Rules, Session
+    from conformance.runner.target import Target
+    from conformance.targets import TargetOptions
+
+_target_options = pytest.StashKey["TargetOptions"]()
+_target_told = pytest.StashKey[dict[str, Any]]()
+_cluster = pytest.StashKey[Any]()
+_MARKERS = {
+    "core": "every implementation must pass",
+    "extended": "must pass where its features are supported",
+    "observed": "reported, never judged",
+}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    options.add(parser)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    from typing import get_args  # noqa: PLC0415 -- with the next line
+
+    from conformance.casefile.document import Feature  # noqa: PLC0415 -- not at pytest's start-up
+    from conformance.plugin.recording import Recorder  # noqa: PLC0415 -- not at pytest's start-up
+
+    for name, meaning in _MARKERS.items():
+        config.addinivalue_line(
+            "markers", f"{name}: cases that {meaning}" if name != "observed" else f"{name}: {meaning}"
+        )
+    for feature in get_args(Feature):
+        config.addinivalue_line("markers", f"{feature.replace('-', '_')}: cases that need {feature}")
+    given = getattr(config, "workerinput", {}).get("netpol")
+    try:
+        config.stash[_target_options] = replace(options.target_options(config), **(given or {}))
+        options.rules(config)
+    except errors.ConformanceError as error:
+        raise pytest.UsageError(str(error)) from None
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Recorder(config), "netpol-recorder")
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    from conformance.plugin.items import CaseFile, is_case_file  # noqa: PLC0415 -- only where a file is looked at
+
+    return CaseFile.from_parent(parent, path=file_path) if is_case_file(file_path) else None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Refuse two cases of one id: the record could not tell them apart."""
+    seen: dict[str, str] = {}
+    for item in items:
+        case = getattr(item, "case", None)
+        if case is not None:
+            other = seen.setdefault(case.id, item.nodeid)
+            if other != item.nodeid:
+                raise pytest.UsageError(f"{item.nodeid}: {case.id} is already the id of {other}")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
+    report = yield
+    if call.when == "call" and hasattr(item, "case"):
+        from conformance.plugin.items import line_key  # noqa: PLC0415 -- loaded already, since there is an item
+        from conformance.plugin.recording import sent_along  # noqa: PLC0415 -- as above
+
+        if line_key in item.stash:
+            cases = [each.case for each in item.session.items if hasattr(each, "case")]
+            report.netpol = sent_along(item.stash[line_key], item.config.stash[_target_told], cases)
+    return report
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes(config: pytest.Config) -> None:
+    """Make the kind cluster once, before there are workers that would each make one."""
+    chosen = config.stash[_target_options]
+    if chosen.target == "kind" and not config.option.collectonly:
+        from conformance import targets  # noqa: PLC0415 -- only for target kind
+
+        try:
+            config.stash[_cluster] = targets.shared_kind(chosen)
+        except errors.ConformanceError as error:
+            pytest.exit(str(error), returncode=error.exit_status)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell a worker of pytest-xdist which run it is part of, and where the cluster is."""
+    given = {"run": node.config.stash[_target_options].run}
+    if _cluster in node.config.stash:
+        given |= node.config.stash[_cluster].for_workers()
+    node.workerinput["netpol"] = given
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if _cluster in config.stash:
+        config.stash[_cluster].close()
+
+
+@pytest.fixture(scope="session")
+def netpol_world() -> World:
+    """The world that every case starts from. An overridden one needs the default namespaces and pods, and may add to them."""
+    from conformance.model.default_world import default_world  # noqa: PLC0415 -- only once a case runs
+
+    return default_world()
+
+
+@pytest.fixture(scope="session")
+def netpol_rules(pytestconfig: pytest.Config) -> Rules:
+    """How the run judges: timeouts, unsupported features, waivers."""
+    return options.rules(pytestconfig)
+
+
+@pytest.fixture(scope="session")
+def netpol_target(pytestconfig: pytest.Config) -> Iterator[Target]:
+    """The target that the options name, closed at the end of the session."""
+    from conformance import targets  # noqa: PLC0415 -- only once a case runs
+
+    target = None
+    try:
+        target = targets.make(pytestconfig.stash[_target_options])
+        yield target
+    except errors.ConformanceError as error:
+        pytest.exit(str(error), returncode=error.exit_status)
+    finally:
+        if target is not None:
+            target.close()
+
+
+@pytest.fixture(scope="session")
+def netpol_session(
+    netpol_target: Target,
+    netpol_world: World,
+    netpol_rules: Rules,
+    pytestconfig: pytest.Config,
+) -> Iterator[Session]:
+    """The run on the target: it has an arena of its own on each worker."""
+    from conformance.runner.session import Session  # noqa: PLC0415 -- only once a case runs
+
+    worker = getattr(pytestconfig, "workerinput", {}).get("workerid", "main")
+    session = Session(netpol_target, netpol_rules, name=worker, world=netpol_world, progress=_progress(pytestconfig))
+    try:
+        session.open()
+        description = asdict(netpol_target.describe())
+        pytestconfig.stash[_target_told] = {
+            "target": description["target"],
+            "implementation": description["implementation"],
+            "implementation_version": description["version"],
+            "environment": dict(description["environment"]),
+            "unsupported": dict(session.unsupported),
+        }
+        yield session
+    except errors.TargetUnavailable as error:
+        pytest.exit(str(error), returncode=error.exit_status)
+    finally:
+        session.close()
+
+
+def _progress(config: pytest.Config) -> Any:
+    """Say on a terminal what is being waited for, since bringing up a cluster's pods takes a while."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    capture = config.pluginmanager.get_plugin("capturemanager")
+
+    def say(text: str) -> None:
+        if reporter is not None and capture is not None and text.startswith("bringing up"):
+            with capture.global_and_fixture_disabled():
+                reporter.write_line(f"\n{text}")
+
+    return say

@@ -1,0 +1,100 @@
+"""Case files as pytest collects them: one file, one item, with real fixtures."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from conformance.casefile.load import SUFFIXES, load_case
+from conformance.errors import CaseFileError
+from conformance.model.verdict import Verdict
+from conformance.report.lines import case_line
+from conformance.report.terminal import case_text
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from conformance.model.case import Case
+    from conformance.model.record import CaseLine
+    from conformance.runner.session import Session
+
+API_VERSION = "netpol-conformance/v1"
+_HEAD = 4096  # a case says what it is in its first lines
+
+line_key = pytest.StashKey["CaseLine"]()
+
+
+class CaseFailed(Exception):  # noqa: N818 -- what pytest shows is the text, not the name
+    """A case that did not pass; its line of the record says why."""
+
+    def __init__(self, line: CaseLine) -> None:
+        super().__init__(line["verdict"])
+        self.line = line
+
+
+def is_case_file(path: Path) -> bool:
+    """Tell whether a file says that it is a case. Other YAML files beside cases are none of the plugin's business."""
+    if path.suffix not in SUFFIXES or path.name.startswith(("_", ".")):
+        return False
+    try:
+        with path.open(encoding="utf-8", errors="replace") as file:
+            return API_VERSION in file.read(_HEAD)
+    except OSError:
+        return False
+
+
+class CaseFile(pytest.File):
+    """A file with one case."""
+
+    def collect(self) -> Iterator[pytest.Item]:
+        try:
+            case = load_case(self.path, _shown(self.path, self.config.rootpath))
+        except CaseFileError as error:
+            raise self.CollectError(str(error)) from None
+        yield CaseItem.from_parent(self, name=case.id, callobj=_runner(case), case=case)
+
+
+class CaseItem(pytest.Function):
+    """One case. Its tier and its features are markers, with underscores for hyphens."""
+
+    def __init__(self, *, case: Case, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.case = case
+        for word in (case.tier.value, *sorted(case.features)):
+            self.add_marker(getattr(pytest.mark, word.replace("-", "_")))
+        for name in ("tier", "requirement", "spec"):
+            self.user_properties.append((name, str(getattr(case, name))))
+
+    def reportinfo(self) -> tuple[os.PathLike[str] | str, int | None, str]:
+        return self.path, self.case.location.line - 1 if self.case.location else None, self.case.id
+
+    def runtest(self) -> None:
+        line = case_line(self.obj(**{name: self.funcargs[name] for name in ("netpol_session",)}))
+        self.stash[line_key] = line
+        self.user_properties.append(("verdict", line["verdict"]))
+        match Verdict(line["verdict"]):
+            case Verdict.FAIL | Verdict.ERROR:
+                raise CaseFailed(line)
+            case Verdict.WAIVED:
+                pytest.xfail(line["waiver"])
+            case Verdict.UNSUPPORTED | Verdict.SKIPPED | Verdict.NOTRUN:
+                pytest.skip(line["reason"])
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], *args: Any, **kwargs: Any) -> Any:
+        if isinstance(excinfo.value, CaseFailed):
+            return case_text(excinfo.value.line)
+        return super().repr_failure(excinfo, *args, **kwargs)
+
+
+def _runner(case: Case) -> Any:
+    def run_case(netpol_session: Session) -> Any:
+        return netpol_session.run(case)
+
+    return run_case
+
+
+def _shown(path: Path, root: Path) -> str:
+    return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)

@@ -1,0 +1,130 @@
+"""The options of the plugin: each is `--netpol-NAME` on the command line and `netpol_NAME` in an ini file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from conformance.errors import UsageError
+from conformance.runner.session import Rules
+from conformance.runner.timeouts import check
+from conformance.targets import TargetOptions, new_run
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pytest
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One option. `kind` is `text`, `flag`, or `list` for one that may be given several times."""
+
+    name: str
+    help: str
+    kind: str = "text"
+
+    @property
+    def flag(self) -> str:
+        return f"--netpol-{self.name}"
+
+    @property
+    def ini(self) -> str:
+        return f"netpol_{self.name.replace('-', '_')}"
+
+
+OPTIONS = (
+    Option("target", "where to run: netns (the default), kubernetes, kind, or mini:NAME"),
+    Option("context", "the kubeconfig context of the cluster; target kubernetes needs it"),
+    Option("kubeconfig", "the kubeconfig file, where it is not the usual one"),
+    Option("image", "the image of the probe pods: any that has python3 on its PATH"),
+    Option(
+        "external",
+        "a command that runs its arguments outside the cluster, such as 'docker run -i --rm --network kind IMAGE'",
+    ),
+    Option("run", "the name of the run, part of all names on the cluster; a random one by default"),
+    Option("kind-name", "target kind: the cluster's name"),
+    Option("kind-config", "target kind: the cluster's configuration"),
+    Option("kind-plugin", "target kind: the network plugin to install (the default is calico)"),
+    Option("kind-manifest", "target kind: a manifest to install instead of the plugin's own"),
+    Option("kind-node-image", "target kind: the image of the nodes"),
+    Option("keep", "target kind: keep the cluster at the end", "flag"),
+    Option("report", "a folder for the record of the run"),
+    Option("waivers", "a file of known deviations, which are reported and do not fail the run"),
+    Option("unsupported", "a feature that the implementation does not claim, such as end-port", "list"),
+    Option("timeout", "a timeout, such as settle=60", "list"),
+)
+_BY_NAME = {option.name: option for option in OPTIONS}
+
+
+def add(parser: pytest.Parser) -> None:
+    group = parser.getgroup("netpol", "NetworkPolicy conformance")
+    for option in OPTIONS:
+        if option.kind == "flag":
+            group.addoption(option.flag, action="store_true", default=None, help=option.help)
+        elif option.kind == "list":
+            group.addoption(option.flag, action="append", metavar="VALUE", help=option.help)
+        else:
+            group.addoption(option.flag, metavar="VALUE", help=option.help)
+        ini_type = {"flag": "bool", "list": "linelist"}.get(option.kind, "string")
+        parser.addini(option.ini, option.help, type=ini_type, default=None)
+
+
+def value(config: pytest.Config, name: str) -> Any:
+    """Return an option's value: from the command line, else from the ini file, else None or empty."""
+    option = _BY_NAME[name]
+    given = config.getoption(option.flag)
+    return given if given is not None else config.getini(option.ini)
+
+
+def target_options(config: pytest.Config) -> TargetOptions:
+    """Return what was said about the target; UsageError where it makes no sense."""
+    config_file = value(config, "kind-config")
+    return TargetOptions(
+        target=value(config, "target") or "netns",
+        run=value(config, "run") or new_run(),
+        context=value(config, "context") or "",
+        kubeconfig=value(config, "kubeconfig") or "",
+        image=value(config, "image") or "",
+        external=value(config, "external") or "",
+        kind_name=value(config, "kind-name") or "",
+        kind_config=Path(config_file) if config_file else None,
+        plugin=value(config, "kind-plugin") or "calico",
+        manifest=value(config, "kind-manifest") or "",
+        node_image=value(config, "kind-node-image") or "",
+        keep=bool(value(config, "keep")),
+    )
+
+
+def rules(config: pytest.Config) -> Rules:
+    """Return how the run judges; UsageError or CaseFileError where an option or the file of waivers is wrong."""
+    from conformance.casefile.waivers import load_waivers  # noqa: PLC0415 -- YAML is read only where a file is given
+
+    waivers = value(config, "waivers")
+    return Rules(
+        timeouts=_timeouts(value(config, "timeout") or ()),
+        unsupported=dict.fromkeys(value(config, "unsupported") or (), "declared as not supported"),
+        waivers=load_waivers(Path(waivers)) if waivers else {},
+    )
+
+
+def _timeouts(texts: Sequence[str]) -> dict[str, float]:
+    found = {}
+    for text in texts:
+        name, _, seconds = text.partition("=")
+        try:
+            found[name] = float(seconds)
+        except ValueError:
+            raise UsageError(f"{text!r} is no timeout", hint="write it as NAME=SECONDS, such as settle=60") from None
+    check(found)
+    return found
+
+
+def shown(config: pytest.Config) -> dict[str, str]:
+    """Return the options that were given, for the record. None of them is a secret."""
+    return {
+        option.name: str(given)
+        for option in OPTIONS
+        if (given := value(config, option.name)) not in (None, [], False, "")
+    }

@@ -1,0 +1,90 @@
+"""The smallest question about a target: do pods connect, and does anything enforce policies."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from conformance.model.default_world import default_world
+from conformance.model.flow import flows
+from conformance.model.policy import Direction, LabelSelector, NetworkPolicy
+from conformance.runner.settling import Settling
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from conformance.model.flow import Flow
+    from conformance.model.matrix import Observation
+    from conformance.model.world import World
+    from conformance.runner.target import Arena, Target
+
+#: Enough for the slowest implementation that enforces anything; much less than a case's patience.
+_CONNECT, _ENFORCE, _SILENCE = 30.0, 10.0, 1.0
+_PODS = ("x/a", "x/b")
+
+
+@dataclass(frozen=True, slots=True)
+class Smoke:
+    """What came out; the details are for people."""
+
+    connects: bool
+    connects_detail: str
+    enforces: bool = False
+    enforces_detail: str = ""
+
+
+def smoke(target: Target) -> Smoke:
+    """Bring up two pods on two nodes, connect them, then deny everything and see that they no longer connect."""
+    arena = target.open_arena(_world(), "smoke")
+    try:
+        return _try(arena, target)
+    finally:
+        arena.close()
+
+
+def _try(arena: Arena, target: Target) -> Smoke:
+    tried = flows(
+        arena.world, [(port.port, port.protocol) for port in arena.world.pods[_PODS[0]].servers], external=False
+    )
+
+    def read(some: Sequence[Flow]) -> Mapping[Flow, Observation]:
+        return arena.probe(some, _SILENCE)
+
+    def settle(wanted: bool, deadline: float) -> tuple[int, float]:
+        began = target.clock.now()
+        settled = Settling(read, dict.fromkeys(tried, wanted), target.clock).run(deadline=deadline, hold=0.0)
+        return len(settled.verdicts), target.clock.now() - began
+
+    wrong, seconds = settle(wanted=True, deadline=_CONNECT)
+    if wrong:
+        return Smoke(
+            False, f"{wrong} of {len(tried)} flows between {' and '.join(_PODS)} do not pass, without any policy"
+        )
+    connected = f"{len(tried)} flows between {' and '.join(_PODS)} pass"
+    arena.apply_policy(_deny())
+    wrong, seconds = settle(wanted=False, deadline=_ENFORCE)
+    if wrong:
+        return Smoke(
+            True, connected, False, f"{wrong} of {len(tried)} flows still pass {_ENFORCE:g} s after a policy denied all"
+        )
+    return Smoke(True, connected, True, f"a policy that denies all took effect within {seconds:.2f} s")
+
+
+def _world() -> World:
+    world = default_world()
+    return replace(
+        world,
+        namespaces={"x": world.namespaces["x"]},
+        pods={ref: world.pods[ref] for ref in _PODS},
+        endpoints={},
+    )
+
+
+def _deny() -> NetworkPolicy:
+    manifest = {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": {"name": "smoke-deny", "namespace": "x"},
+        "spec": {"podSelector": {}, "policyTypes": ["Ingress"]},
+    }
+    return NetworkPolicy("x", "smoke-deny", LabelSelector(), frozenset({Direction.INGRESS}), manifest=manifest)

@@ -1,0 +1,115 @@
+"""Which target an option names, and how it is made."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import shlex
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from conformance.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from conformance.cluster.kind import KindOptions
+    from conformance.runner.target import Target
+
+NAMES = ("netns", "kubernetes", "kind", "mini:NAME")
+_RUN = re.compile(r"^[a-z0-9]{1,12}$")
+
+
+def new_run() -> str:
+    """Return a name for a run that no other run has: it is part of all names that the run gives on a cluster."""
+    return secrets.token_hex(3)
+
+
+@dataclass(frozen=True, slots=True)
+class TargetOptions:
+    """What a user says about the target; each is an option `--netpol-…` of pytest and one of the command line."""
+
+    target: str = "netns"
+    run: str = field(default_factory=new_run)
+    context: str = ""
+    kubeconfig: str = ""
+    image: str = ""
+    external: str = ""
+    kind_name: str = ""
+    node_image: str = ""
+    plugin: str = "calico"
+    manifest: str = ""
+    kind_config: Path | None = None
+    keep: bool = False
+
+    def __post_init__(self) -> None:
+        if not _RUN.match(self.run):
+            raise UsageError(f"a run's name is 1 to 12 of a-z0-9, not {self.run!r}")
+
+
+def make(options: TargetOptions) -> Target:
+    """Make the target that the options name; UsageError for one that does not exist or lacks an option."""
+    kind, _, name = options.target.partition(":")
+    makers: Mapping[str, Callable[[TargetOptions, str], Target]] = {
+        "netns": _netns,
+        "kubernetes": _kubernetes,
+        "kind": _kind,
+        "mini": _miniature,
+    }
+    if kind not in makers:
+        raise UsageError(f"no target is called {options.target!r}", hint=f"the targets are {', '.join(NAMES)}")
+    return makers[kind](options, name)
+
+
+def kind_options(options: TargetOptions) -> KindOptions:
+    """Return the options of the kind target, for those who make the cluster before the target."""
+    from conformance.cluster.kind import KindOptions  # noqa: PLC0415 -- only who needs a cluster pays for its client
+
+    return KindOptions(
+        run=options.run,
+        name=options.kind_name or None,
+        node_image=options.node_image or None,
+        plugin=options.plugin,
+        manifest=options.manifest or None,
+        config=options.kind_config,
+        keep=options.keep,
+        image=options.image or None,
+    )
+
+
+def _netns(_: TargetOptions, __: str) -> Target:
+    from conformance.lab.netns.target import NetnsTarget  # noqa: PLC0415 -- as above
+
+    return NetnsTarget()
+
+
+def _kubernetes(options: TargetOptions, _: str) -> Target:
+    from conformance.cluster.target import DEFAULT_IMAGE, KubernetesOptions, KubernetesTarget  # noqa: PLC0415 -- as above
+
+    if not options.context:
+        raise UsageError(
+            "no context is named, and the suite never takes the current one by itself",
+            hint="name the cluster with --context (pytest: --netpol-context); `kubectl config get-contexts` lists them",
+        )
+    return KubernetesTarget(
+        KubernetesOptions(
+            context=options.context,
+            kubeconfig=options.kubeconfig or None,
+            image=options.image or DEFAULT_IMAGE,
+            run=options.run,
+            external_command=tuple(shlex.split(options.external)),
+        )
+    )
+
+
+def _kind(options: TargetOptions, _: str) -> Target:
+    from conformance.cluster.kind import KindTarget  # noqa: PLC0415 -- as above
+
+    return KindTarget(kind_options(options))
+
+
+def _miniature(_: TargetOptions, name: str) -> Target:
+    from conformance.lab.miniatures.registry import make as make_miniature  # noqa: PLC0415 -- as above
+
+    return make_miniature(name)
