@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from conformance.casefile import build, consistency, typing_errors
 from conformance.casefile.document import CaseDocument
+from conformance.casefile.packaged import shown
 from conformance.casefile.source import Problem, Source, read
 from conformance.errors import CaseFileError, UsageError
 
@@ -23,7 +24,7 @@ SUFFIXES = (".yaml", ".yml")
 
 def load_case(file: Path, shown_as: str | None = None) -> Case:
     """Read one case file; CaseFileError with every problem that it has."""
-    source = read(file, shown_as or str(file))
+    source = read(file, shown_as or shown(file))
     case = _case(source)
     if case is None or source.problems:
         raise CaseFileError([str(problem) for problem in sorted(set(source.problems))])

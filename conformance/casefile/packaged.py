@@ -11,3 +11,11 @@ def cases() -> Path:
     """Return the folder of the suite's own cases."""
     packaged = _PACKAGE / "_packaged" / "cases"
     return packaged if packaged.is_dir() else _PACKAGE.parent / "cases"
+
+
+def shown(file: Path, root: Path | None = None) -> str:
+    """Return how a case file is written in messages and records: `cases/…` for the suite's own, wherever it is installed."""
+    for base in (cases().parent, root):
+        if base is not None and file.resolve().is_relative_to(base.resolve()):
+            return str(file.resolve().relative_to(base.resolve()))
+    return str(file)

@@ -48,16 +48,16 @@ class Source:
     file: str
     data: Any = None
     problems: list[Problem] = field(default_factory=list)
-    _values: dict[Path, Location] = field(default_factory=dict)
-    _keys: dict[Path, Location] = field(default_factory=dict)
+    value_places: dict[Path, Location] = field(default_factory=dict)
+    key_places: dict[Path, Location] = field(default_factory=dict)
 
     def at(self, path: Path, *, key: bool = False) -> Location:
         """Return where a value (or its key) stands; the nearest enclosing place for one that is not there."""
-        if key and path in self._keys:
-            return self._keys[path]
-        while path and path not in self._values:
+        if key and path in self.key_places:
+            return self.key_places[path]
+        while path and path not in self.value_places:
             path = path[:-1]
-        return self._values.get(path, Location(self.file, 1))
+        return self.value_places.get(path, Location(self.file, 1))
 
     def complain(self, path: Path, text: str, *, key: bool = False) -> None:
         self.problems.append(Problem(self.at(path, key=key), dotted(path), text))
@@ -100,9 +100,7 @@ def dotted(path: Iterable[str | int]) -> str:
     """Write a path as the API server does: `steps[0].apply[0].spec`; a key with dots in it is bracketed."""
     text = ""
     for part in path:
-        if isinstance(part, int):
-            text += f"[{part}]"
-        elif "." in part:
+        if isinstance(part, int) or "." in part:
             text += f"[{part}]"
         else:
             text += f".{part}" if text else part
@@ -114,7 +112,7 @@ def _location(file: str, mark: Any) -> Location:
 
 
 def _value(source: Source, node: yaml.Node, path: Path) -> Any:
-    source._values[path] = _location(source.file, node.start_mark)
+    source.value_places[path] = _location(source.file, node.start_mark)
     if isinstance(node, yaml.MappingNode):
         return dict(_items(source, node, path))
     if isinstance(node, yaml.SequenceNode):
@@ -137,7 +135,7 @@ def _items(source: Source, node: yaml.MappingNode, path: Path) -> Iterator[tuple
             source.problems.append(Problem(location, dotted(here), text))
             continue
         first[name] = location
-        source._keys[here] = location
+        source.key_places[here] = location
         yield name, _value(source, value, here)
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from conformance.model.decision import Decision, DirectionDecision, Evidence
-from conformance.model.flow import Flow
 from conformance.model.policy import Direction
 from conformance.model.world import Phase, Pod, target_port
 from conformance.oracle.rules import peer_index, port_index
@@ -17,6 +16,7 @@ from conformance.oracle.selectors import selects
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from conformance.model.flow import Flow
     from conformance.model.policy import NetworkPolicy
     from conformance.model.state import State
     from conformance.model.world import Endpoint, Protocol

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from conformance.runner.target import Target
     from conformance.targets import TargetOptions
 
-_target_options = pytest.StashKey["TargetOptions"]()
+_target_options: pytest.StashKey[TargetOptions] = pytest.StashKey()
 _target_told = pytest.StashKey[dict[str, Any]]()
 _cluster = pytest.StashKey[Any]()
 _MARKERS = {

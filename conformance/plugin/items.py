@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from conformance.casefile.load import SUFFIXES, load_case
+from conformance.casefile.packaged import shown
 from conformance.errors import CaseFileError
 from conformance.model.verdict import Verdict
 from conformance.report.lines import case_line
@@ -51,7 +52,7 @@ class CaseFile(pytest.File):
 
     def collect(self) -> Iterator[pytest.Item]:
         try:
-            case = load_case(self.path, _shown(self.path, self.config.rootpath))
+            case = load_case(self.path, shown(self.path, self.config.rootpath))
         except CaseFileError as error:
             raise self.CollectError(str(error)) from None
         yield CaseItem.from_parent(self, name=case.id, callobj=_runner(case), case=case)
@@ -94,7 +95,3 @@ def _runner(case: Case) -> Any:
         return netpol_session.run(case)
 
     return run_case
-
-
-def _shown(path: Path, root: Path) -> str:
-    return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from conformance.errors import UsageError
 from conformance.runner.session import Rules
@@ -55,6 +55,7 @@ OPTIONS = (
     Option("unsupported", "a feature that the implementation does not claim, such as end-port", "list"),
     Option("timeout", "a timeout, such as settle=60", "list"),
 )
+_INI_TYPES: dict[str, Literal["string", "bool", "linelist"]] = {"text": "string", "flag": "bool", "list": "linelist"}
 _BY_NAME = {option.name: option for option in OPTIONS}
 
 
@@ -67,8 +68,7 @@ def add(parser: pytest.Parser) -> None:
             group.addoption(option.flag, action="append", metavar="VALUE", help=option.help)
         else:
             group.addoption(option.flag, metavar="VALUE", help=option.help)
-        ini_type = {"flag": "bool", "list": "linelist"}.get(option.kind, "string")
-        parser.addini(option.ini, option.help, type=ini_type, default=None)
+        parser.addini(option.ini, option.help, type=_INI_TYPES[option.kind], default=None)
 
 
 def value(config: pytest.Config, name: str) -> Any:

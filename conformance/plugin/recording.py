@@ -85,13 +85,18 @@ class Recorder:
                 terminalreporter.write_line(f"record: {self._writer.path}")
 
     def _begin(self, sent: dict[str, Any]) -> None:
+        told = sent["target"]
         self._header = Header(
             type="header",
             format=FORMAT,
             suite_version=conformance.__version__,
             case_set=sent.get("case_set") or self._case_set,
             cases=sent.get("cases") or self._cases,
-            **sent["target"],
+            target=told["target"],
+            implementation=told["implementation"],
+            implementation_version=told["implementation_version"],
+            environment=told["environment"],
+            unsupported=told["unsupported"],
             options=options.shown(self._config),
             started=self._started,
         )
