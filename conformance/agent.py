@@ -10,27 +10,39 @@ cluster. It imports nothing of the project, and the project imports nothing of i
 A batch is one line of JSON: `{"id": 7, "timeout": 1.0, "jobs": [["10.0.0.9", 80, "TCP"], ...]}`; the answer is one line too:
 `{"id": 7, "results": [["allowed", "y/b#1", 0.0011, ""], ...]}` in the order of the jobs: outcome, who answered, seconds, detail.
 `allowed` needs an answer that holds this probe's own nonce. `dropped` is silence, `rejected` a refusal, `failed` a fault on this side.
+With `--towards ADDRESS` the hello line says which own address this machine uses to speak to that one.
 `{"id": 8, "routes": [["10.0.0.9", "172.18.0.3"]]}` adds host routes first (an endpoint outside the cluster needs them).
 Every probe is a new socket with a source port of its own, since a reused five-tuple may belong to a connection that is still open.
+Silence is said of a flow only after several packets: one that got lost, or an agent that was not given the CPU, is not a policy.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import errno
 import fcntl
+import functools
 import heapq
 import itertools
 import json
 import os
 import random
 import resource
+import select
 import selectors
 import signal
 import socket
 import struct
 import sys
 import time
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    Batch = dict[str, Any]
 
 SCTP = getattr(socket, "IPPROTO_SCTP", 132)
 KINDS = {
@@ -52,6 +64,9 @@ SOURCE_PORTS = range(20000, 60000)
 IN_FLIGHT = 500  # sockets that a client keeps open at once; the rest of a batch waits its turn
 IDLE_SERVER_SECONDS = 10.0
 UDP_TRIES = 3  # one lost datagram must not look like a policy
+STREAM_TRIES = 2  # nor one lost SYN: the kernel sends it again only after a second
+STALL = 0.1  # an agent that looks so much too late at its clock was not running, and gives its probes their time again
+LONGEST_ANSWER = 512
 SIOCADDRT = 0x890B
 RTF_UP, RTF_GATEWAY, RTF_HOST = 0x1, 0x2, 0x4
 
@@ -59,21 +74,21 @@ RTF_UP, RTF_GATEWAY, RTF_HOST = 0x1, 0x2, 0x4
 class Loop:
     """Sockets and timers in one thread."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.selector = selectors.DefaultSelector()
-        self.timers = []
+        self.timers: list[tuple[float, int, Callable[[], None]]] = []
         self.order = itertools.count()
 
-    def at(self, moment, call):
+    def at(self, moment: float, call: Callable[[], None]) -> None:
         heapq.heappush(self.timers, (moment, next(self.order), call))
 
-    def watch(self, sock, events, call):
+    def watch(self, sock: socket.socket | int, events: int, call: Callable[[], None]) -> None:
         self.selector.register(sock, events, call)
 
-    def forget(self, sock):
+    def forget(self, sock: socket.socket) -> None:
         self.selector.unregister(sock)
 
-    def run(self):
+    def run(self) -> None:
         while True:
             wait = max(0.0, self.timers[0][0] - time.monotonic()) if self.timers else None
             for key, _ in self.selector.select(wait):
@@ -86,25 +101,25 @@ class Loop:
 class Servers:
     """Answer on every port with `identity nonce`."""
 
-    def __init__(self, loop, identity, ports):
+    def __init__(self, loop: Loop, identity: str, ports: Sequence[str]) -> None:
         self.loop, self.identity = loop, identity.encode()
         for text in ports:
             number, _, protocol = text.partition("/")
             for sock in listeners(int(number), protocol):
                 handler = self.datagram if protocol == "UDP" else self.accept
-                loop.watch(sock, selectors.EVENT_READ, lambda sock=sock, handler=handler: handler(sock))
+                loop.watch(sock, selectors.EVENT_READ, functools.partial(handler, sock))
 
-    def accept(self, listener):
+    def accept(self, listener: socket.socket) -> None:
         for _ in range(64):
             try:
                 sock, _ = listener.accept()
             except OSError:
                 return
             sock.setblocking(False)
-            self.loop.watch(sock, selectors.EVENT_READ, lambda sock=sock: self.answer(sock))
-            self.loop.at(time.monotonic() + IDLE_SERVER_SECONDS, lambda sock=sock: self.close(sock))
+            self.loop.watch(sock, selectors.EVENT_READ, functools.partial(self.answer, sock))
+            self.loop.at(time.monotonic() + IDLE_SERVER_SECONDS, functools.partial(self.close, sock))
 
-    def answer(self, sock):
+    def answer(self, sock: socket.socket) -> None:
         try:
             nonce = sock.recv(256)
             if nonce:
@@ -115,12 +130,12 @@ class Servers:
             pass
         self.close(sock)
 
-    def close(self, sock):
+    def close(self, sock: socket.socket) -> None:
         if sock.fileno() >= 0:
             self.loop.forget(sock)
             sock.close()
 
-    def datagram(self, sock):
+    def datagram(self, sock: socket.socket) -> None:
         for _ in range(64):
             try:
                 nonce, caller = sock.recvfrom(256)
@@ -131,11 +146,11 @@ class Servers:
                 continue
 
 
-def listeners(port, protocol):
+def listeners(port: int, protocol: str) -> list[socket.socket]:
     """Return listening sockets for one port, of every address family that this machine has."""
     kind, number = KINDS[protocol]
     found = []
-    for family, anywhere in ((socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::")):
+    for family in (socket.AF_INET, socket.AF_INET6):
         try:
             sock = socket.socket(family, kind, number)
         except OSError:
@@ -145,7 +160,7 @@ def listeners(port, protocol):
                 sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             sock.setblocking(False)
-            sock.bind((anywhere, port))
+            sock.bind(("", port))
             if protocol != "UDP":
                 sock.listen(512)
         except OSError as error:
@@ -160,21 +175,25 @@ def listeners(port, protocol):
 class Client:
     """Run batches that arrive on stdin."""
 
-    def __init__(self, loop):
-        self.loop, self.buffer, self.waiting, self.flying = loop, b"", [], 0
+    def __init__(self, loop: Loop, towards: str = "") -> None:
+        self.loop, self.buffer, self.flying = loop, b"", 0
+        self.waiting: deque[Probe] = deque()
         self.ports = itertools.cycle(SOURCE_PORTS)
-        for _ in range(random.randrange(len(SOURCE_PORTS))):
+        for _ in range(random.SystemRandom().randrange(len(SOURCE_PORTS))):
             next(self.ports)
         os.set_blocking(0, False)
         loop.watch(0, selectors.EVENT_READ, self.read)
-        self.say({"hello": 1, "sctp": supports_sctp()})
+        self.say({"hello": 1, "sctp": supports_sctp(), "addresses": own_addresses(towards)})
 
-    def say(self, message):
+    def say(self, message: Batch) -> None:
         data = memoryview((json.dumps(message, separators=(",", ":")) + "\n").encode())
         while data:
-            data = data[os.write(1, data) :]
+            try:
+                data = data[os.write(1, data) :]
+            except BlockingIOError:  # where stdin and stdout are one socket, it does not block
+                select.select([], [1], [])
 
-    def read(self):
+    def read(self) -> None:
         try:
             chunk = os.read(0, 1 << 16)
         except BlockingIOError:
@@ -184,29 +203,31 @@ class Client:
         *lines, self.buffer = (self.buffer + chunk).split(b"\n")
         for line in lines:
             if line.strip():
-                self.start(json.loads(line))
+                try:
+                    message = json.loads(line)
+                except ValueError:
+                    sys.exit(f"agent: not a batch: {line[:80]!r}")
+                self.start(message)
 
-    def start(self, message):
+    def start(self, message: Batch) -> None:
         problems = [problem for route in message.get("routes", ()) if (problem := add_route(*route))]
         jobs = message.get("jobs", [])
-        batch = {"id": message["id"], "results": [None] * len(jobs), "left": len(jobs)}
+        batch: Batch = {"id": message["id"], "results": [None] * len(jobs), "left": len(jobs)}
         if problems:
             batch["problems"] = problems
         self.waiting.extend(
             Probe(self, batch, index, job, message.get("timeout", 1.0)) for index, job in enumerate(jobs)
         )
-        self.waiting.reverse()
         self.fly()
-        self.waiting.reverse()
         if not jobs:
             self.finish(batch)
 
-    def fly(self):
+    def fly(self) -> None:
         while self.waiting and self.flying < IN_FLIGHT:
             self.flying += 1
-            self.waiting.pop().start()
+            self.waiting.popleft().start()
 
-    def done(self, batch, index, result):
+    def done(self, batch: Batch, index: int, result: list[Any]) -> None:
         self.flying -= 1
         batch["results"][index] = result
         batch["left"] -= 1
@@ -215,11 +236,11 @@ class Client:
         if not batch["left"]:
             self.finish(batch)
 
-    def finish(self, batch):
+    def finish(self, batch: Batch) -> None:
         del batch["left"]
         self.say(batch)
 
-    def socket(self, family, protocol):
+    def socket(self, family: int, protocol: str) -> socket.socket:
         """Return a new socket bound to a source port that was not used for a long time."""
         kind, number = KINDS[protocol]
         sock = socket.socket(family, kind, number)
@@ -241,40 +262,62 @@ class Client:
 class Probe:
     """One job: connect, send a nonce, and see who sends it back."""
 
-    def __init__(self, client, batch, index, job, timeout):
+    def __init__(self, client: Client, batch: Batch, index: int, job: Sequence[Any], timeout: float) -> None:
         self.client, self.batch, self.index, self.timeout = client, batch, index, timeout
         self.address, self.port, self.protocol = job
+        self.family = socket.AF_INET6 if ":" in self.address else socket.AF_INET
         self.nonce = os.urandom(8).hex().encode()
-        self.sock = None
+        self.socks: list[socket.socket] = []
+        self.answer = b""
         self.connected = False
+        self.again = False
         self.over = False
 
-    def start(self):
+    def start(self) -> None:
         self.began = time.monotonic()
-        family = socket.AF_INET6 if ":" in self.address else socket.AF_INET
+        self.client.loop.at(self.began + self.timeout, self.silence)
+        if self.protocol == "UDP":
+            sock = self.open()
+            if sock is not None:
+                self.client.loop.watch(sock, selectors.EVENT_READ, functools.partial(self.receive, sock))
+                self.datagram(sock, 1)
+        else:
+            self.connect(1)
+
+    def connect(self, number: int) -> None:
+        """Try to connect, once more with every part of the timeout that passes in silence; the tries before go on."""
+        if self.connected or self.over:
+            return
+        sock = self.open()
+        if sock is not None:
+            self.client.loop.watch(sock, selectors.EVENT_WRITE, functools.partial(self.send, sock))
+            if number < STREAM_TRIES:
+                moment = self.began + self.timeout * number / STREAM_TRIES
+                self.client.loop.at(moment, lambda: self.connect(number + 1))
+
+    def open(self) -> socket.socket | None:
+        """Return a new socket on its way to the server; None where that ended the probe."""
         try:
-            self.sock = self.client.socket(family, self.protocol)
-            problem = self.sock.connect_ex((self.address, self.port))
+            sock = self.client.socket(self.family, self.protocol)
         except OSError as error:
             self.end("failed", detail=str(error))
-            return
+            return None
+        self.socks.append(sock)
+        try:
+            problem = sock.connect_ex((self.address, self.port))
+        except OSError as error:
+            self.end("failed", detail=str(error))
+            return None
         if problem not in (0, errno.EINPROGRESS):
             self.refuse(problem)
-            return
-        loop = self.client.loop
-        loop.at(self.began + self.timeout, self.silence)
-        if self.protocol == "UDP":
-            self.connected = True
-            loop.watch(self.sock, selectors.EVENT_READ, self.receive)
-            self.datagram(1)
-        else:
-            loop.watch(self.sock, selectors.EVENT_WRITE, self.send)
+            return None
+        return sock
 
-    def datagram(self, number):
+    def datagram(self, sock: socket.socket, number: int) -> None:
         if self.over:
             return
         try:
-            self.sock.send(self.nonce)
+            sock.send(self.nonce)
         except BlockingIOError:
             pass
         except OSError as error:
@@ -282,59 +325,82 @@ class Probe:
             return
         if number < UDP_TRIES:
             moment = self.began + self.timeout * number / UDP_TRIES
-            self.client.loop.at(moment, lambda: self.datagram(number + 1))
+            self.client.loop.at(moment, lambda: self.datagram(sock, number + 1))
 
-    def send(self):
-        problem = self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    def send(self, sock: socket.socket) -> None:
+        if self.over:
+            return
+        if self.connected:  # by another try
+            self.client.loop.forget(sock)
+            sock.close()
+            return
+        problem = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if problem:
             self.refuse(problem)
             return
         self.connected = True
         try:
-            self.sock.send(self.nonce + b"\n")
+            sock.send(self.nonce + b"\n")
         except OSError as error:
             self.refuse(error.errno)
             return
-        self.client.loop.selector.modify(self.sock, selectors.EVENT_READ, self.receive)
+        self.client.loop.selector.modify(sock, selectors.EVENT_READ, functools.partial(self.receive, sock))
 
-    def receive(self):
+    def receive(self, sock: socket.socket) -> None:
+        if self.over:
+            return
         try:
-            answer = self.sock.recv(512)
+            chunk = sock.recv(512)
         except BlockingIOError:
             return
         except OSError as error:
-            self.refuse(error.errno)
+            if self.answer:
+                self.foreign()
+            else:
+                self.refuse(error.errno)
             return
-        identity, _, nonce = answer.decode("utf-8", "replace").strip().rpartition(" ")
+        self.answer += chunk
+        identity, _, nonce = self.answer.decode("utf-8", "replace").strip().rpartition(" ")
         if nonce == self.nonce.decode():
             self.end("allowed", identity)
-        elif answer:
-            self.end("misdelivered", detail=f"an answer without this probe's nonce: {answer[:80]!r}")
+        elif chunk and self.protocol != "UDP" and b"\n" not in self.answer and len(self.answer) < LONGEST_ANSWER:
+            return  # the rest is still on its way
+        elif self.answer:
+            self.foreign()
         else:
             self.end("rejected", detail="connected, then closed without an answer")
 
-    def silence(self):
-        if not self.over:
-            self.end("dropped", detail="connected, but no answer" if self.connected and self.protocol != "UDP" else "")
+    def silence(self) -> None:
+        if self.over:
+            return
+        now = time.monotonic()
+        if not self.again and now > self.began + self.timeout + STALL:
+            self.again = True
+            self.client.loop.at(now + self.timeout, self.silence)
+        elif self.answer:
+            self.foreign()
+        else:
+            self.end("dropped", detail="connected, but no answer" if self.connected else "")
 
-    def refuse(self, problem):
+    def foreign(self) -> None:
+        self.end("misdelivered", detail=f"an answer without this probe's nonce: {self.answer[:80]!r}")
+
+    def refuse(self, problem: int | None) -> None:
         if problem == errno.ETIMEDOUT:
             self.end("dropped")
         else:
-            self.end("rejected" if problem in REFUSALS else "failed", detail=os.strerror(problem))
+            self.end("rejected" if problem in REFUSALS else "failed", detail=os.strerror(problem or 0))
 
-    def end(self, outcome, identity="", detail=""):
+    def end(self, outcome: str, identity: str = "", detail: str = "") -> None:
         self.over = True
-        if self.sock is not None:
-            try:
-                self.client.loop.forget(self.sock)
-            except (KeyError, ValueError):
-                pass  # ended before it was watched
-            self.sock.close()
+        for sock in self.socks:
+            with contextlib.suppress(KeyError, ValueError):  # one that was not watched yet
+                self.client.loop.forget(sock)
+            sock.close()
         self.client.done(self.batch, self.index, [outcome, identity, round(time.monotonic() - self.began, 6), detail])
 
 
-def supports_sctp():
+def supports_sctp() -> bool:
     try:
         socket.socket(socket.AF_INET, socket.SOCK_STREAM, SCTP).close()
     except OSError:
@@ -342,10 +408,23 @@ def supports_sctp():
     return True
 
 
-def add_route(destination, gateway):
+def own_addresses(towards: str) -> list[str]:
+    """Return the address that this machine would use to speak to another; none where there is no way to it."""
+    if not towards:
+        return []
+    family = socket.AF_INET6 if ":" in towards else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as sock:
+        try:
+            sock.connect((towards, 9))  # sends nothing
+            return [sock.getsockname()[0]]
+        except OSError:
+            return []
+
+
+def add_route(destination: str, gateway: str) -> str | None:
     """Add a host route with the oldest interface that the kernel has for it; return what went wrong, or None."""
 
-    def address(text):
+    def address(text: str) -> bytes:
         return struct.pack("=HH4s8x", socket.AF_INET, 0, socket.inet_aton(text))
 
     if ":" in destination:
@@ -375,11 +454,12 @@ def add_route(destination, gateway):
     return None
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(description="probe agent of the NetworkPolicy conformance suite")
     parser.add_argument("mode", choices=["serve", "probe", "endpoint"])
     parser.add_argument("ports", nargs="*", metavar="PORT/PROTOCOL")
     parser.add_argument("--identity", default="")
+    parser.add_argument("--towards", default="", metavar="ADDRESS")
     arguments = parser.parse_intermixed_args()
     for number in (signal.SIGTERM, signal.SIGINT):  # as a container's first process there is no default action
         signal.signal(number, lambda *_: os._exit(0))
@@ -389,7 +469,7 @@ def main():
     if arguments.mode != "probe":
         Servers(loop, arguments.identity, arguments.ports)
     if arguments.mode != "serve":
-        Client(loop)
+        Client(loop, arguments.towards)
     loop.run()
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from conformance.casefile.networkpolicy import network_policy
+from conformance.casefile.networkpolicy import check_port_name, network_policy
 from conformance.casefile.rows import expectation, span
 from conformance.casefile.selectors import labels
 from conformance.casefile.shape import items, mapping
@@ -28,16 +29,18 @@ from conformance.model.case import (
     Tier,
 )
 from conformance.model.default_world import servers
-from conformance.model.flow import DEFAULT_PROBE
 from conformance.model.world import Namespace, Pod, Protocol, Service, ServicePort
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from conformance.casefile.document import CaseDocument, PodDocument, ServiceDocument, StepDocument, ThingsDocument
     from conformance.casefile.source import Path, Source
     from conformance.model.case import Expectation
     from conformance.model.policy import NetworkPolicy
+
+
+_PORT = re.compile(r"[0-9]+/[A-Z]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,23 +63,53 @@ def steps(source: Source) -> tuple[ReadStep, ...]:
         ]
         for ref, changes in mapping(source, (*path, "label"), fields.get("label")).items():
             labels(source, (*path, "label", ref), changes, removable=True)
-        _things_labels(source, (*path, "create"), fields.get("create"))
+        things(source, (*path, "create"), fields.get("create"))
+        if "expect" in fields and fields["expect"] is None:
+            source.complain(
+                (*path, "expect"), "expected a mapping, found nothing; a step that is not read has no `expect`"
+            )
         expect = expectation(source, (*path, "expect"), fields.get("expect"))
         found.append(ReadStep(tuple(policy for policy in policies if policy is not None), expect))
     return tuple(found)
 
 
-def world_labels(source: Source) -> None:
-    """Check the labels of what `world` adds."""
-    _things_labels(source, ("world",), source.data.get("world"))
-
-
-def _things_labels(source: Source, path: Path, raw: Any) -> None:
-    things = mapping(source, path, raw)
+def things(source: Source, path: Path, raw: Any) -> None:
+    """Check labels and ports of what `world` or `create` adds; problems go to the source."""
+    fields = mapping(source, path, raw)
     for kind, field in (("namespaces", "labels"), ("pods", "labels"), ("services", "selector")):
-        for index, item in items(source, (*path, kind), things.get(kind)):
+        for index, item in items(source, (*path, kind), fields.get(kind)):
             here = (*path, kind, index)
-            labels(source, (*here, field), mapping(source, here, item).get(field))
+            each = mapping(source, here, item)
+            labels(source, (*here, field), each.get(field))
+            if kind == "pods":
+                _port_names(source, (*here, "portNames"), each.get("portNames"))
+            if kind == "services":
+                _service_ports(source, (*here, "ports"), each.get("ports"))
+
+
+def _port_names(source: Source, path: Path, raw: Any) -> None:
+    served = {f"{server.port}/{server.protocol}" for server in servers()}
+    named: dict[str, str] = {}
+    for name, text in mapping(source, path, raw).items():
+        check_port_name(source, (*path, name), name, key=True)
+        if isinstance(text, str) and _PORT.fullmatch(text):
+            if text not in served:
+                source.complain((*path, name), f"no pod serves {text}, so the name would be of nothing")
+            elif named.setdefault(text, name) != name:
+                source.complain((*path, name), f"{text} has the name {named[text]} already")
+
+
+def _service_ports(source: Source, path: Path, raw: Any) -> None:
+    seen: set[tuple[Any, Any]] = set()
+    for index, item in items(source, path, raw):
+        fields = mapping(source, (*path, index), item)
+        port = (fields.get("port"), fields.get("protocol", Protocol.TCP))
+        if isinstance(port[0], int) and isinstance(port[1], str):
+            if port in seen:
+                source.complain((*path, index), f"the Service has a port {port[0]}/{port[1]} already")
+            seen.add(port)
+        if isinstance(fields.get("targetPort"), str):
+            check_port_name(source, (*path, index, "targetPort"), fields["targetPort"])
 
 
 def case(source: Source, document: CaseDocument, read: Sequence[ReadStep]) -> Case:
@@ -90,7 +123,7 @@ def case(source: Source, document: CaseDocument, read: Sequence[ReadStep]) -> Ca
         defects=tuple(document.defects),
         covers=tuple(document.covers),
         setup=tuple(_created(document.world)),
-        probe=_ports(document.probe) if document.probe else DEFAULT_PROBE,
+        probe=ports(document.probe),
         steps=tuple(
             Step(each.name, tuple(_actions(each, raw)), raw.expect, source.at(("steps", index)))
             for index, (each, raw) in enumerate(zip(document.steps, read, strict=True))
@@ -100,7 +133,8 @@ def case(source: Source, document: CaseDocument, read: Sequence[ReadStep]) -> Ca
     )
 
 
-def _ports(texts: Iterable[str]) -> tuple[tuple[int, Protocol], ...]:
+def ports(texts: Iterable[str]) -> tuple[tuple[int, Protocol], ...]:
+    """Return the ports of `80/TCP` and `80-83/UDP`, each once."""
     found: list[tuple[int, Protocol]] = []
     for text in texts:
         numbers, _, protocol = text.partition("/")
@@ -122,23 +156,44 @@ def _actions(step: StepDocument, read: ReadStep) -> Iterator[Action]:
         yield ApplyPolicy(policy)
 
 
-def _created(things: ThingsDocument) -> Iterator[Action]:
-    for namespace in things.namespaces:
+def _created(document: ThingsDocument) -> Iterator[Action]:
+    for namespace in document.namespaces:
         yield CreateNamespace(Namespace(namespace.name, namespace.labels))
-    for pod in things.pods:
+    for pod in document.pods:
         yield CreatePod(_pod(pod))
-    for service in things.services:
+    for service in document.services:
         yield CreateService(_service(service))
 
 
+def action_paths(step: Mapping[str, Any]) -> Iterator[Path]:
+    """Yield where in a raw step each of its actions stands, in the order in which `_actions` yields them."""
+    yield from _places(step, "remove")
+    for path in created_paths(step.get("create", {})):
+        yield ("create", *path)
+    for field in ("replace", "label", "delete", "apply"):
+        yield from _places(step, field)
+
+
+def created_paths(raw: Mapping[str, Any]) -> Iterator[Path]:
+    """Yield where in a raw `world` or `create` each of its actions stands."""
+    for field in ("namespaces", "pods", "services"):
+        yield from _places(raw, field)
+
+
+def _places(raw: Mapping[str, Any], field: str) -> Iterator[Path]:
+    inside = raw.get(field, ())
+    for part in inside if isinstance(inside, dict) else range(len(inside)):
+        yield (field, part)
+
+
 def _pod(document: PodDocument) -> Pod:
-    names = {_ports([text])[0]: name for name, text in document.port_names.items()}
+    names = {ports([text])[0]: name for name, text in document.port_names.items()}
     return Pod(document.namespace, document.name, document.labels, servers(names), node=document.node)
 
 
 def _service(document: ServiceDocument) -> Service:
-    ports = tuple(
+    forwarded = tuple(
         ServicePort(each.port, each.target_port if each.target_port is not None else each.port, Protocol(each.protocol))
         for each in document.ports
     )
-    return Service(document.namespace, document.name, document.selector, ports)
+    return Service(document.namespace, document.name, document.selector, forwarded)

@@ -2,34 +2,69 @@
 
 from __future__ import annotations
 
+import difflib
 from typing import TYPE_CHECKING
 
+from conformance.casefile.build import action_paths, created_paths, ports
 from conformance.model import address
-from conformance.model.case import ApplyPolicy, CreateNamespace, CreatePod, CreateService
+from conformance.model.case import (
+    ApplyPolicy,
+    CreateNamespace,
+    CreatePod,
+    CreateService,
+    DeleteNamespace,
+    DeletePod,
+    DeletePolicy,
+    LabelNamespace,
+    LabelPod,
+    ReplacePod,
+    matches_ref,
+)
 from conformance.model.default_world import default_world
 from conformance.model.flow import flows
 from conformance.model.state import State
 
 if TYPE_CHECKING:
+    from collections.abc import Container, Iterable, Iterator
+
     from conformance.casefile.source import Path, Source
-    from conformance.model.case import Action, Case, Expectation
+    from conformance.model.case import Action, Case, Expectation, Row
     from conformance.model.flow import Flow
+    from conformance.model.world import World
 
 
 def check(source: Source, case: Case) -> None:
     """Walk through the case's states; problems go to the source."""
     state = State(default_world())
-    for action in case.setup:
-        state = _after(source, ("world",), state, action)
+    for action, path in zip(case.setup, created_paths(source.data.get("world", {})), strict=True):
+        state = _after(source, ("world", *path), state, action)
+    _probe(source, state.world)
     for index, step in enumerate(case.steps):
-        path: Path = ("steps", index)
-        for action in step.actions:
-            state = _after(source, path, state, action)
+        here: Path = ("steps", index)
+        for action, path in zip(step.actions, action_paths(source.data["steps"][index]), strict=True):
+            state = _after(source, (*here, *path), state, action)
         if step.expect is not None:
             tried = flows(state.world, case.probe, external=case.external)
-            _rows(source, (*path, "expect"), step.expect, tried, external=case.external)
+            _rows(source, (*here, "expect"), step.expect, tried, external=case.external)
     if all(step.expect is None for step in case.steps):
         source.complain(("steps",), "no step says what must be seen: give one an `expect`")
+
+
+def _probe(source: Source, world: World) -> None:
+    """Complain about ports that nobody serves: they would never be tried."""
+    served = {
+        (server.port, server.protocol)
+        for owners in (world.pods, world.endpoints)
+        for owner in owners.values()
+        for server in owner.servers
+    }
+    for index, text in enumerate(source.data.get("probe", ())):
+        wanted = ports([text])
+        unserved = [f"{port}/{protocol}" for port, protocol in wanted if (port, protocol) not in served]
+        if not wanted:
+            source.complain(("probe", index), f"{text!r} holds no port: the lower number comes first")
+        elif unserved:
+            source.complain(("probe", index), f"nobody serves {_some(unserved)}, so it would never be tried")
 
 
 def _after(source: Source, path: Path, state: State, action: Action) -> State:
@@ -37,12 +72,15 @@ def _after(source: Source, path: Path, state: State, action: Action) -> State:
         source.complain(path, f"{taken} is there already")
         return state
     if isinstance(action, ApplyPolicy):
-        for ref in sorted(address.refs(action.policy) - {*state.world.pods, *state.world.endpoints}):
-            source.complain(path, f"$({ref}) is the address of nothing: there is no pod or endpoint {ref} at this step")
+        owners = {*state.world.pods, *state.world.endpoints}
+        for ref in sorted(address.refs(action.policy) - owners):
+            text = f"$({ref}) is the address of nothing: there is no pod or endpoint {ref} at this point"
+            source.complain(path, text + _meant(ref, owners))
     try:
         return state.after(action)
-    except KeyError as error:
-        source.complain(path, f"there is no {error.args[0]} at this step")
+    except KeyError:
+        kind, ref, known = _needed(state, action)
+        source.complain(path, f"there is no {kind} {ref} at this point{_meant(ref, known)}", key=True)
         return state
 
 
@@ -57,15 +95,53 @@ def _taken(state: State, action: Action) -> str | None:
     return None
 
 
+def _needed(state: State, action: Action) -> tuple[str, str, Iterable[str]]:
+    """Return what an action cannot do without: its kind, its name, and what there is of that kind."""
+    match action:
+        case DeletePolicy(ref):
+            return "policy", ref, state.policies
+        case LabelPod(ref) | ReplacePod(ref) | DeletePod(ref):
+            return "pod", ref, state.world.pods
+        case LabelNamespace(name) | DeleteNamespace(name):
+            return "namespace", name, state.world.namespaces
+        case ApplyPolicy(made) | CreatePod(made) | CreateService(made):
+            return "namespace", made.namespace, state.world.namespaces
+        case CreateNamespace(namespace):
+            return "namespace", namespace.name, ()
+
+
+def _meant(name: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.75)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
 def _rows(source: Source, path: Path, expect: Expectation, tried: tuple[Flow, ...], *, external: bool) -> None:
+    if not tried:
+        source.complain(path, "this step tries no flow at all")
     for name, rows in (("allow", expect.allow), ("deny", expect.deny)):
         for index, row in enumerate(rows):
-            if not any(row.matches(flow) for flow in tried):
-                hint = (
-                    ""
-                    if external or "ext" not in row.text
-                    else "; ext is tried only by cases with an external-… feature"
-                )
-                source.complain(
-                    (*path, name, index), f"{row.text!r} matches none of the flows that this step tries{hint}"
-                )
+            for text in _idle(row, tried):
+                lost = not external and any("ext" in each for each in (*row.sources, *row.destinations))
+                hint = "; ext is tried only by cases with an external-… feature" if lost else ""
+                source.complain((*path, name, index), f"{row.text!r} {text}{hint}")
+
+
+def _idle(row: Row, tried: tuple[Flow, ...]) -> Iterator[str]:
+    """Yield what in a row has no effect: each is most likely a typo, and behind a `!` it would allow or deny too much."""
+    sources, destinations = {flow.source for flow in tried}, {flow.destination for flow in tried}
+    for patterns, refs, what in ((row.sources, sources, "source"), (row.destinations, destinations, "destination")):
+        for pattern in patterns:
+            if not any(matches_ref(pattern, ref) for ref in refs):
+                yield f"matches none of the flows that this step tries: {pattern} is the {what} of none"
+                return
+    if not any(row.matches(flow) for flow in tried):
+        yield "matches none of the flows that this step tries"
+    elif row.ports is not None:
+        used: Container[int] = {flow.port for flow in tried if row.matches(flow)}
+        idle = [str(port) for port in sorted(row.ports) if port not in used]
+        if idle:
+            yield f"names ports that this step does not try there: {_some(idle)}"
+
+
+def _some(words: list[str]) -> str:
+    return ", ".join(words[:3]) + (f" and {len(words) - 3} more" if len(words) > 3 else "")  # noqa: PLR2004

@@ -26,7 +26,9 @@ Feature = Literal[
 ]
 
 Labels = dict[str, str]
-PORT_PATTERN = r"^\d{1,5}(-\d{1,5})?/(TCP|UDP|SCTP)$"
+Name = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=63)]
+Port = Annotated[str, Field(pattern=r"^[0-9]{1,5}/(TCP|UDP|SCTP)$")]
+Ports = Annotated[str, Field(pattern=r"^[0-9]{1,5}(-[0-9]{1,5})?/(TCP|UDP|SCTP)$")]
 
 
 class _Document(BaseModel):
@@ -36,7 +38,7 @@ class _Document(BaseModel):
 class NamespaceDocument(_Document):
     """A namespace besides the default ones."""
 
-    name: str
+    name: Name
     labels: Labels = Field(default_factory=dict)
 
 
@@ -44,11 +46,11 @@ class PodDocument(_Document):
     """A probe pod besides the default ones; it serves the same ports as they do."""
 
     namespace: str
-    name: str
+    name: Name
     labels: Labels = Field(default_factory=dict)
     node: Annotated[int, Field(ge=0, le=9, description="the number of the worker, from 0")] = 0
     port_names: Annotated[
-        dict[str, Annotated[str, Field(pattern=PORT_PATTERN)]],
+        dict[str, Port],
         Field(alias="portNames", description="names of ports, such as {http: 82/TCP}"),
     ] = Field(default_factory=dict)
 
@@ -57,16 +59,19 @@ class ServicePortDocument(_Document):
     """One port of a Service, as in its manifest."""
 
     port: Annotated[int, Field(ge=1, le=65535)]
-    target_port: Annotated[int | str | None, Field(alias="targetPort", description="by default the port itself")] = None
+    target_port: Annotated[
+        Annotated[int, Field(ge=1, le=65535)] | str | None,
+        Field(alias="targetPort", description="by default the port itself"),
+    ] = None
     protocol: Literal["TCP", "UDP", "SCTP"] = "TCP"
 
 
 class ServiceDocument(_Document):
-    """A ClusterIP Service."""
+    """A ClusterIP Service. Without a selector it would have no backends."""
 
     namespace: str
-    name: str
-    selector: Labels
+    name: Name
+    selector: Annotated[Labels, Field(min_length=1)]
     ports: Annotated[list[ServicePortDocument], Field(min_length=1)]
 
 
@@ -117,9 +122,9 @@ class CaseDocument(_Document):
     spec: Annotated[str, Field(pattern=r"^https://", description="where the specification says so")]
     tier: Literal["core", "extended", "observed"]
     features: list[Feature]
-    defects: list[Annotated[str, Field(pattern=r"^M\d\d$")]] = Field(default_factory=list)
+    defects: list[Annotated[str, Field(pattern=r"^M(0[1-9]|[1-3][0-9]|40)$")]] = Field(default_factory=list)
     covers: list[Annotated[str, Field(pattern=r"^[a-z0-9-]+:[A-Za-z0-9._-]+$")]] = Field(default_factory=list)
-    probe: Annotated[list[Annotated[str, Field(pattern=PORT_PATTERN)]] | None, Field(min_length=1)] = None
+    probe: Annotated[list[Ports], Field(min_length=1)] = Field(default_factory=lambda: ["80-81/TCP", "80-81/UDP"])
     world: ThingsDocument = Field(default_factory=ThingsDocument)
     steps: Annotated[list[StepDocument], Field(min_length=1)]
 

@@ -47,7 +47,15 @@ def load_cases(files: Iterable[Path]) -> tuple[Case, ...]:
 
 
 def find(paths: Sequence[Path]) -> Iterator[Path]:
-    """Yield case files under folders, and the files named themselves; UsageError for a path that is not there."""
+    """Yield case files under folders, and the files named themselves, each once; UsageError for a path that is not there."""
+    seen: set[Path] = set()
+    for file in _found(paths):
+        if file.resolve() not in seen:
+            seen.add(file.resolve())
+            yield file
+
+
+def _found(paths: Sequence[Path]) -> Iterator[Path]:
     for path in paths:
         if path.is_dir():
             yield from sorted(
@@ -74,13 +82,13 @@ def _case(source: Source) -> Case | None:
     if not isinstance(source.data, dict):
         source.complain((), "expected a case: a mapping with apiVersion, kind, id, ...")
         return None
+    steps = build.steps(source)
+    build.things(source, ("world",), source.data.get("world"))
     document = None
     try:
         document = CaseDocument.model_validate(source.data)
     except ValidationError as error:
         typing_errors.complain(source, error)
-    steps = build.steps(source)
-    build.world_labels(source)
     if document is None or source.problems:
         return None
     case = build.case(source, document, steps)

@@ -10,29 +10,36 @@ import ipaddress
 import re
 from typing import TYPE_CHECKING, Any
 
-from conformance.casefile.selectors import is_dns_label, is_subdomain, label_selector, labels
-from conformance.casefile.shape import items, kind, mapping, unknown_fields
+from conformance.casefile.selectors import check_key, is_dns_label, is_subdomain, label_selector, labels
+from conformance.casefile.shape import found, items, mapping, meant, unknown_fields
 from conformance.model.address import PLACEHOLDER
 from conformance.model.policy import Direction, IPBlock, LabelSelector, NetworkPolicy, Peer, PolicyPort, Rule
 from conformance.model.world import Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from conformance.casefile.source import Path, Source
 
-_PORT_NAME = re.compile(r"^(?=.*[a-z])[a-z0-9]([-a-z0-9]*[a-z0-9])?$")
+_PORT_NAME = re.compile(r"(?=.*[a-z])[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _MOST_PORT_NAME, _LAST_PORT = 15, 65535
 _PEERS_FIELD = {Direction.INGRESS: "from", Direction.EGRESS: "to"}
-_OCTET_WITH_ZERO = re.compile(r"(^|\.)0[0-9]")
+_OCTET_WITH_ZERO = re.compile(r"(^|[.])0[0-9]+([.]|$)")
+#: The longest prefix of a network around a named address: it must fit the addresses of either family.
+_MOST_NAMED_PREFIX = 32
 
 
 def network_policy(source: Source, path: Path, raw: Any) -> NetworkPolicy | None:
     """Read one manifest; None where it is too broken to be one. All problems go to `source`."""
+    if not isinstance(raw, dict):
+        source.complain(path, f"expected a NetworkPolicy manifest, found {found(raw)}")
+        return None
     before = len(source.problems)
-    fields = mapping(source, path, raw)
+    fields: Mapping[str, Any] = raw
     unknown_fields(source, path, fields, ("apiVersion", "kind", "metadata", "spec"))
     for name, wanted in (("apiVersion", "networking.k8s.io/v1"), ("kind", "NetworkPolicy")):
         if fields.get(name) != wanted:
-            source.complain((*path, name), f"expected {wanted!r}, found {fields.get(name)!r}")
+            source.complain((*path, name), f"expected {wanted}, found {found(fields.get(name))}")
     namespace, name = _metadata(source, (*path, "metadata"), fields.get("metadata"))
     here = (*path, "spec")
     spec = mapping(source, here, fields.get("spec"))
@@ -57,32 +64,47 @@ def network_policy(source: Source, path: Path, raw: Any) -> NetworkPolicy | None
 
 
 def _metadata(source: Source, path: Path, raw: Any) -> tuple[str, str]:
-    fields = mapping(source, path, raw)
+    if raw is not None and not isinstance(raw, dict):
+        source.complain(path, f"expected a mapping with a name and a namespace, found {found(raw)}")
+        return "", ""
+    fields: Mapping[str, Any] = raw or {}
     unknown_fields(source, path, fields, ("name", "namespace", "labels", "annotations"))
     name, namespace = fields.get("name"), fields.get("namespace")
-    if not isinstance(name, str) or not name:
-        source.complain((*path, "name"), "Required value: name or generateName is required")
+    if name is None or name == "":
+        source.complain((*path, "name"), "Required value: a policy has a name")
+    elif not isinstance(name, str):
+        source.complain((*path, "name"), f"expected text, found {found(name)}; quote it")
     elif not is_subdomain(name):
         source.complain((*path, "name"), f"Invalid value: {name!r}: must be a lowercase RFC 1123 subdomain")
-    if not isinstance(namespace, str) or not namespace:
+    if namespace is None or namespace == "":
         source.complain((*path, "namespace"), "Required value: a case says which namespace its policy is in")
+    elif not isinstance(namespace, str):
+        source.complain((*path, "namespace"), f"expected text, found {found(namespace)}; quote it")
     elif not is_dns_label(namespace):
         source.complain((*path, "namespace"), f"Invalid value: {namespace!r}: must be a lowercase RFC 1123 label")
     labels(source, (*path, "labels"), fields.get("labels"))
+    for key, value in mapping(source, (*path, "annotations"), fields.get("annotations")).items():
+        check_key(source, (*path, "annotations", key), key)
+        if not isinstance(value, str):
+            source.complain((*path, "annotations", key), f"expected text, found {found(value)}; quote it")
     return str(namespace), str(name)
 
 
 def _policy_types(source: Source, path: Path, raw: Any, *, egress: bool) -> frozenset[Direction]:
-    found = items(source, path, raw)
-    if len(found) > len(Direction):
+    types = items(source, path, raw)
+    if len(types) > len(Direction):
         source.complain(path, f"Invalid value: {raw!r}: may not specify more than two policyTypes")
-    for index, item in found:
+    for index, item in types:
         if item not in list(Direction):
-            wanted = ", ".join(f'"{each}"' for each in Direction)
-            source.complain((*path, index), f"Unsupported value: {item!r}: supported values: {wanted}")
-    if not found:
+            source.complain((*path, index), _unsupported(item, Direction))
+    if not types:
         return frozenset(Direction) if egress else frozenset({Direction.INGRESS})
-    return frozenset(Direction(item) for _, item in found if item in list(Direction))
+    return frozenset(Direction(item) for _, item in types if item in list(Direction))
+
+
+def _unsupported(value: Any, known: Iterable[str]) -> str:
+    wanted = ", ".join(f'"{each}"' for each in known)
+    return f"Unsupported value: {value!r}: supported values: {wanted}{meant(value, known)}"
 
 
 def _rules(source: Source, spec_path: Path, spec: Any, direction: Direction) -> tuple[Rule, ...]:
@@ -143,25 +165,37 @@ def _ip_block(source: Source, path: Path, raw: Any) -> IPBlock:
         here = (*path, "except", index)
         inner = _cidr(source, here, item)
         excepts.append(str(item))
-        if outer and inner and (inner.version != outer.version or not _strictly_inside(inner, outer)):
+        if (outer and inner and not _strictly_inside(inner, outer)) or _same_named(item, cidr):
             source.complain(here, f"Invalid value: {item!r}: must be a strict subset of `cidr`")
     return IPBlock(str(cidr), tuple(excepts))
 
 
 def _strictly_inside(inner: Any, outer: Any) -> bool:
-    return bool(inner.subnet_of(outer)) and inner.prefixlen > outer.prefixlen
+    return inner.version == outer.version and bool(inner.subnet_of(outer)) and inner.prefixlen > outer.prefixlen
+
+
+def _same_named(inner: Any, outer: Any) -> bool:
+    """Tell whether both are networks around one named address, and the inner is not the smaller one."""
+    inside, outside = (PLACEHOLDER.match(text) if isinstance(text, str) else None for text in (inner, outer))
+    if not inside or not outside or inside["ref"] != outside["ref"]:
+        return False
+    inner_prefix, outer_prefix = (int(each["prefix"] or _MOST_NAMED_PREFIX) for each in (inside, outside))
+    return inner_prefix <= outer_prefix
 
 
 def _cidr(source: Source, path: Path, raw: Any) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
     """Check a CIDR; None for one that is wrong, and for a named address, which is not known yet."""
     if not isinstance(raw, str):
-        source.complain(path, f"Invalid value: expected a CIDR as text, found {kind(raw)}: {raw!r}")
+        source.complain(path, f"expected a CIDR as text, found {found(raw)}")
         return None
-    if PLACEHOLDER.match(raw):
+    if named := PLACEHOLDER.match(raw):
+        if int(named["prefix"] or 0) > _MOST_NAMED_PREFIX:
+            text = f"a network around a named address has a prefix of at most {_MOST_NAMED_PREFIX}, to fit IPv4"
+            source.complain(path, f"Invalid value: {raw!r}: {text}")
         return None
     reason = "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"
     address, slash, prefix = raw.partition("/")
-    if not slash or not prefix.isdecimal():
+    if not slash or not prefix.isdecimal() or "%" in address:
         source.complain(path, f"Invalid value: {raw!r}: {reason}")
         return None
     if _OCTET_WITH_ZERO.search(address) or (len(prefix) > 1 and prefix.startswith("0")):
@@ -184,10 +218,11 @@ def _cidr(source: Source, path: Path, raw: Any) -> ipaddress.IPv4Network | ipadd
 def _port(source: Source, path: Path, raw: Any) -> PolicyPort:
     fields = mapping(source, path, raw)
     unknown_fields(source, path, fields, ("protocol", "port", "endPort"))
-    protocol = fields.get("protocol") or Protocol.TCP
-    if protocol not in list(Protocol):
-        wanted = ", ".join(f'"{each}"' for each in Protocol)
-        source.complain((*path, "protocol"), f"Unsupported value: {protocol!r}: supported values: {wanted}")
+    protocol = fields.get("protocol")
+    if protocol is None:
+        protocol = Protocol.TCP
+    elif protocol not in list(Protocol):
+        source.complain((*path, "protocol"), _unsupported(protocol, Protocol))
         protocol = Protocol.TCP
     port = fields.get("port")
     number = _port_value(source, (*path, "port"), port)
@@ -201,21 +236,27 @@ def _port_value(source: Source, path: Path, port: Any) -> int | str | None:
     if port is None:
         return None
     if isinstance(port, bool) or not isinstance(port, int | str):
-        source.complain(path, f"expected a port number or a port name, found {kind(port)}: {port!r}")
+        source.complain(path, f"expected a port number or a port name, found {found(port)}")
         return None
     if isinstance(port, int):
         if not 0 < port <= _LAST_PORT:
             source.complain(path, f"Invalid value: {port}: must be between 1 and 65535, inclusive")
-    elif len(port) > _MOST_PORT_NAME or not _PORT_NAME.match(port) or "--" in port:
-        hint = "; a number is written without quotes" if port.isdecimal() else ""
-        text = "a port name has at most 15 of a-z0-9-, one letter at least, and no hyphen at its ends or twice in a row"
-        source.complain(path, f"Invalid value: {port!r}: {text}{hint}")
+    else:
+        check_port_name(source, path, port)
     return port
+
+
+def check_port_name(source: Source, path: Path, name: str, *, key: bool = False) -> None:
+    """Complain about what is not the name of a port."""
+    if len(name) > _MOST_PORT_NAME or not _PORT_NAME.fullmatch(name) or "--" in name:
+        hint = "; a number is written without quotes" if name.isdecimal() else ""
+        text = "a port name has at most 15 of a-z0-9-, one letter at least, and no hyphen at its ends or twice in a row"
+        source.complain(path, f"Invalid value: {name!r}: {text}{hint}", key=key)
 
 
 def _check_end_port(source: Source, path: Path, port: Any, end_port: Any) -> None:
     if isinstance(end_port, bool) or not isinstance(end_port, int):
-        source.complain(path, f"expected a port number, found {kind(end_port)}: {end_port!r}")
+        source.complain(path, f"expected a port number, found {found(end_port)}")
     elif port is None:
         source.complain(path, f"Invalid value: {end_port}: may not be specified when `port` is not specified")
     elif isinstance(port, str):

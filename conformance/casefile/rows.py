@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from conformance.casefile.shape import items, kind, mapping
+from conformance.casefile.shape import found, items, mapping
 from conformance.model.case import Expectation, Row
 from conformance.model.world import Protocol
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from conformance.model.source import Location
 
 _NAME = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
-_PATTERN = re.compile(rf"^(\*|({_NAME}|\*)/({_NAME}(\.{_NAME})*|\*)|({_NAME}|\*)\.({_NAME}|\*)\.svc|\*\.svc|{_NAME})$")
-_PORTS = re.compile(r"^(?P<ports>\d+(-\d+)?(,\d+(-\d+)?)*|\*)(/(?P<protocols>[A-Z]+(,[A-Z]+)*))?$")
+_PATTERN = re.compile(rf"\*|({_NAME}|\*)/({_NAME}(\.{_NAME})*|\*)|({_NAME}|\*)\.({_NAME}|\*)\.svc|\*\.svc|{_NAME}")
+_PORTS = re.compile(r"(?P<ports>[0-9]+(-[0-9]+)?(,[0-9]+(-[0-9]+)?)*|\*)(/(?P<protocols>[A-Z]+(,[A-Z]+)*))?")
 
 
 class RowError(ValueError):
@@ -38,7 +38,7 @@ def _rows(source: Source, path: Path, raw: Any) -> tuple[Row, ...]:
     rows = []
     for index, item in items(source, path, raw):
         if not isinstance(item, str):
-            source.complain((*path, index), f"expected a row such as 'x/a -> y/b:80/TCP', found {kind(item)}: {item!r}")
+            source.complain((*path, index), f"expected a row such as 'x/a -> y/b:80/TCP', found {found(item)}")
             continue
         try:
             rows.append(row(item, source.at((*path, index))))
@@ -65,7 +65,7 @@ def _refs(text: str) -> tuple[tuple[str, ...], bool]:
     negated = text.startswith("!")
     patterns = tuple(part.strip() for part in text.removeprefix("!").split(","))
     for pattern in patterns:
-        if not _PATTERN.match(pattern):
+        if not _PATTERN.fullmatch(pattern):
             raise RowError(
                 f"{pattern!r} names no pods: expected x/a, x/*, */a, *, ext or web.x.svc, with ! in front of the whole list"
             )
@@ -73,7 +73,7 @@ def _refs(text: str) -> tuple[tuple[str, ...], bool]:
 
 
 def _ports(text: str) -> tuple[frozenset[int] | None, frozenset[Protocol] | None]:
-    match = _PORTS.match(text)
+    match = _PORTS.fullmatch(text)
     if not match:
         raise RowError(f"{text!r} is no port: expected 80, 80-82, 80,82 or *, with /TCP, /UDP or /SCTP behind it")
     protocols = None
@@ -84,7 +84,11 @@ def _ports(text: str) -> tuple[frozenset[int] | None, frozenset[Protocol] | None
             raise RowError(f"{match['protocols']!r}: a protocol is TCP, UDP or SCTP") from None
     if match["ports"] == "*":
         return None, protocols
-    return frozenset(number for part in match["ports"].split(",") for number in span(part)), protocols
+    spans = {part: span(part) for part in match["ports"].split(",")}
+    for part, numbers in spans.items():
+        if not numbers:
+            raise RowError(f"{part!r} holds no port: the lower number comes first")
+    return frozenset(number for numbers in spans.values() for number in numbers), protocols
 
 
 def span(text: str) -> range:

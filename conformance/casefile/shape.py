@@ -22,12 +22,19 @@ def kind(value: Any) -> str:
     return "nothing" if value is None else _NAMES.get(type(value), type(value).__name__)
 
 
+def found(value: Any) -> str:
+    """Say what stands there instead of what was expected."""
+    if value is None:
+        return "nothing"
+    return str(value).lower() if isinstance(value, bool) else f"{kind(value)}: {value!r}"
+
+
 def mapping(source: Source, path: Path, raw: Any) -> Mapping[str, Any]:
     """Return a mapping; an absent one is empty."""
     if raw is None:
         return {}
     if not isinstance(raw, dict):
-        source.complain(path, f"expected a mapping, found {kind(raw)}: {raw!r}")
+        source.complain(path, f"expected a mapping, found {found(raw)}")
         return {}
     return raw
 
@@ -37,19 +44,19 @@ def items(source: Source, path: Path, raw: Any) -> list[tuple[int, Any]]:
     if raw is None:
         return []
     if not isinstance(raw, list):
-        source.complain(path, f"expected a list, found {kind(raw)}: {raw!r}")
+        source.complain(path, f"expected a list, found {found(raw)}")
         return []
     return list(enumerate(raw))
 
 
 def strings(source: Source, path: Path, raw: Any) -> tuple[str, ...]:
-    found = []
+    texts = []
     for index, item in items(source, path, raw):
         if isinstance(item, str):
-            found.append(item)
+            texts.append(item)
         else:
-            source.complain((*path, index), f"expected text, found {kind(item)}: {item!r}; quote it")
-    return tuple(found)
+            source.complain((*path, index), f"expected text, found {found(item)}; quote it")
+    return tuple(texts)
 
 
 def unknown_fields(source: Source, path: Path, fields: Mapping[str, Any], known: Iterable[str]) -> None:
@@ -63,6 +70,11 @@ def unknown_fields(source: Source, path: Path, fields: Mapping[str, Any], known:
 def unknown(name: str, known: Iterable[str]) -> str:
     """Return the text for a word that is not known: which ones are, and which was probably meant."""
     known = tuple(known)
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
-    guess = f"; did you mean {near[0]}?" if near else ""
-    return f"unknown field, expected one of {', '.join(known)}{guess}"
+    return f"unknown field, expected one of {', '.join(known)}{meant(name, known)}"
+
+
+def meant(word: Any, known: Iterable[str]) -> str:
+    """Return `; did you mean …?` where a known word is near, whatever its case."""
+    words = {each.lower(): each for each in known}
+    near = difflib.get_close_matches(str(word).lower(), words, n=1, cutoff=0.6)
+    return f"; did you mean {words[near[0]]}?" if near else ""

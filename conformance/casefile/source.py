@@ -27,6 +27,9 @@ _BOOL, _INT, _FLOAT, _NULL = (f"tag:yaml.org,2002:{name}" for name in ("bool", "
 _TEXT = "tag:yaml.org,2002:str"
 _PLAIN_INT = re.compile(r"^-?(0|[1-9][0-9]*)$")
 _PLAIN_FLOAT = re.compile(r"^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?$")
+#: Text to YAML 1.1, and a number to YAML 1.2 and to kubectl.
+_NUMBER_ELSEWHERE = re.compile(r"^[-+]?(0o[0-7]+|(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?)$")
+_MOST_DIGITS, _MOST_DEPTH = 18, 50
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -78,22 +81,44 @@ def parse(text: str, shown_as: str) -> Source:
     """Parse text as one YAML document."""
     source = Source(shown_as)
     try:
-        for event in yaml.parse(text, _LOADER):
-            if getattr(event, "anchor", None):
-                location = _location(shown_as, event.start_mark)
-                source.problems.append(Problem(location, "", "anchors and aliases are not used in case files"))
-                return source
+        source.problems.extend(_not_plain(text, shown_as))
+        if source.problems:
+            return source
         node = yaml.compose(text, _LOADER)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         location = _location(shown_as, mark) if mark else Location(shown_as, 1)
         source.problems.append(Problem(location, "", f"not YAML: {error.problem or error.context}"))
         return source
-    except yaml.YAMLError as error:
-        source.problems.append(Problem(Location(shown_as, 1), "", f"not YAML: {error}"))
+    except yaml.reader.ReaderError as error:
+        line = text.encode()[: error.position].count(b"\n") + 1
+        source.problems.append(Problem(Location(shown_as, line), "", f"not YAML: {error.reason}"))
         return source
     source.data = _value(source, node, ()) if node is not None else None
     return source
+
+
+def _not_plain(text: str, shown_as: str) -> Iterator[Problem]:
+    """Yield what case files do without, although it is YAML: anchors, tags, several documents, and depths without end."""
+    documents = depth = 0
+    for event in yaml.parse(text, _LOADER):
+        location = _location(shown_as, event.start_mark)
+        if getattr(event, "anchor", None):
+            yield Problem(location, "", "anchors and aliases are not used in case files")
+        elif tag := getattr(event, "tag", None):
+            yield Problem(location, "", f"tags such as {_short(tag)} are not used in case files")
+        documents += isinstance(event, yaml.DocumentStartEvent)
+        if documents > 1:
+            yield Problem(location, "", "a second document begins here: a file holds one")
+            return
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > _MOST_DEPTH:
+            yield Problem(location, "", f"nested more than {_MOST_DEPTH} deep")
+            return
+
+
+def _short(tag: str) -> str:
+    return tag.replace("tag:yaml.org,2002:", "!!")
 
 
 def dotted(path: Iterable[str | int]) -> str:
@@ -124,9 +149,11 @@ def _items(source: Source, node: yaml.MappingNode, path: Path) -> Iterator[tuple
     first: dict[str, Location] = {}
     for key, value in node.value:
         location = _location(source.file, key.start_mark)
-        if not isinstance(key, yaml.ScalarNode) or key.tag != _TEXT:
-            shown = key.value if isinstance(key, yaml.ScalarNode) else "this"
-            source.problems.append(Problem(location, dotted(path), f"a key must be text: quote {shown!r}"))
+        if not isinstance(key, yaml.ScalarNode):
+            source.problems.append(Problem(location, dotted(path), "a key must be text, and not a list or a mapping"))
+            continue
+        if key.tag != _TEXT:
+            source.problems.append(Problem(location, dotted(path), f"a key must be text: quote {key.value!r}"))
             continue
         name = str(key.value)
         here = (*path, name)
@@ -141,12 +168,15 @@ def _items(source: Source, node: yaml.MappingNode, path: Path) -> Iterator[tuple
 
 def _scalar(source: Source, node: yaml.Node, path: Path) -> Any:
     text = str(node.value)
-    if getattr(node, "style", None) or node.tag == _TEXT:
+    if getattr(node, "style", None) or (node.tag == _TEXT and not _NUMBER_ELSEWHERE.match(text)):
         return text
     if node.tag == _NULL:
         return None
     if node.tag == _BOOL and text in {"true", "false"}:
         return text == "true"
+    if node.tag == _INT and len(text) > _MOST_DIGITS:
+        source.complain(path, f"a number of {len(text)} digits: quote it if it is text")
+        return text
     if node.tag == _INT and _PLAIN_INT.match(text):
         return int(text)
     if node.tag in {_FLOAT, _INT} and _PLAIN_FLOAT.match(text):

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic import BaseModel
 
 from conformance.casefile.document import CaseDocument
-from conformance.casefile.shape import kind, unknown
+from conformance.casefile.shape import found, meant, unknown
+from conformance.casefile.source import dotted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from pydantic import ValidationError
     from pydantic_core import ErrorDetails
@@ -24,50 +24,83 @@ _WANTED = {
     "list_type": "a list",
     "dict_type": "a mapping",
     "model_type": "a mapping",
+    "bool_type": "true or false",
+}
+_PLAIN = {
+    "too_short": "at least one is needed",
+    "string_too_short": "must not be empty",
+    "less_than_equal": "must be at most {le}, found {found}",
+    "greater_than_equal": "must be at least {ge}, found {found}",
+}
+_FORMS = {
+    "id": "an id is four characters of A-Z and 0-9",
+    "requirement": "a requirement is a sentence with MUST, SHOULD or MAY",
+    "spec": "a link begins with https://",
+    "defects": "a class of defects is M01 to M40",
+    "covers": "whose test it is and which, such as upstream:1",
+    "probe": "a port is written 80/TCP, and several 79-83/UDP",
+    "portNames": "a port is written 80/TCP",
+    "name": "a name is lowercase letters, digits and hyphens, with a letter or digit at both ends",
 }
 
 
 def complain(source: Source, error: ValidationError) -> None:
-    """Add every error to the source's problems, one for each place."""
-    seen: set[Path] = set()
+    """Add what is wrong to the source's problems; where there is one already, it is said in better words."""
+    said = {(problem.location, problem.path) for problem in source.problems}
+    details: dict[Path, list[ErrorDetails]] = {}
     for detail in error.errors():
-        path = _path(detail)
-        if path not in seen:
-            seen.add(path)
-            source.complain(path, _text(detail, path), key=detail["type"] == "extra_forbidden")
+        details.setdefault(_path(detail, source.data), []).append(detail)
+    for path, here in details.items():
+        key = here[0]["type"] == "extra_forbidden"
+        if (source.at(path, key=key), dotted(path)) not in said:
+            source.complain(path, _text(here, path), key=key)
 
 
-def _path(detail: ErrorDetails) -> Path:
+def _path(detail: ErrorDetails, data: Any) -> Path:
     """Drop what is no part of the file: the branch names that pydantic adds to the place of a union."""
-    return tuple(part for part in detail["loc"] if part not in {"int", "str", "[key]"})
+    path: list[str | int] = []
+    for part in detail["loc"]:
+        inside = part in data if isinstance(data, dict) else isinstance(data, list)
+        if inside:
+            data = data[part]
+        elif part in {"int", "str", "constrained-int"}:
+            continue
+        path.append(part)
+    return tuple(path)
 
 
-def _text(detail: ErrorDetails, path: Path) -> str:
+def _text(details: Sequence[ErrorDetails], path: Path) -> str:
+    """Say what is wrong at one place. In a union, that is what the branch says that is of the right kind, if there is one."""
+    kinds = [_WANTED[each["type"]] for each in details if each["type"] in _WANTED]
+    if len(details) == len(kinds):
+        wrong = details[0]["input"]
+        quoted = kinds == ["text"] and not isinstance(wrong, dict | list | None)
+        hint = next((f"; {_FORMS[str(part)]}" for part in path if part in {"probe", "portNames"}), "; quote it")
+        return f"expected {' or '.join(kinds)}, found {found(wrong)}{hint if quoted else ''}"
+    return _mistake(next(each for each in details if each["type"] not in _WANTED), path)
+
+
+def _mistake(detail: ErrorDetails, path: Path) -> str:
     wrong = detail["input"]
+    context = detail.get("ctx", {})
     match detail["type"]:
         case "extra_forbidden":
             return unknown(str(path[-1]), _known_fields(path[:-1]))
         case "missing":
             return "missing"
         case "literal_error":
-            return _literal(wrong, detail)
+            expected = str(context["expected"])
+            words = [word.strip(" '") for word in expected.replace(" or ", ", ").split(",")]
+            return f"expected {expected}, found {found(wrong)}{meant(wrong, words)}"
         case "string_pattern_mismatch":
-            return f"{wrong!r} does not have the form {detail['ctx']['pattern']}"
-        case "too_short":
-            return "at least one is needed"
-        case "bool_type" | "string_type" | "int_type" | "list_type" | "dict_type" | "model_type" as wanted:
-            quote = "; quote it" if wanted == "string_type" and not isinstance(wrong, dict | list | None) else ""
-            return f"expected {_WANTED.get(wanted, 'true or false')}, found {kind(wrong)}: {wrong!r}{quote}"
-        case _:
-            return f"{detail['msg']}: {wrong!r}"
-
-
-def _literal(wrong: Any, detail: ErrorDetails) -> str:
-    expected = str(detail["ctx"]["expected"])
-    near = difflib.get_close_matches(
-        str(wrong), [word.strip(" '") for word in expected.replace(" or ", ", ").split(",")], n=1
-    )
-    return f"expected {expected}, found {wrong!r}" + (f"; did you mean {near[0]}?" if near else "")
+            named = [part for part in path if part in _FORMS]
+            return f"{wrong!r}: {_FORMS[str(named[-1])] if named else context['pattern']}"
+        case "string_too_long":
+            return f"{wrong!r}: at most {context['max_length']} characters"
+        case kind:
+            return (
+                _PLAIN[kind].format(found=found(wrong), **context) if kind in _PLAIN else f"{detail['msg']}: {wrong!r}"
+            )
 
 
 def _known_fields(path: Path) -> Iterable[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from conformance.casefile.shape import items, mapping, unknown_fields
+from conformance.casefile.shape import found, items, mapping, unknown_fields
 from conformance.casefile.source import read
 from conformance.errors import CaseFileError
 from conformance.model.waiver import Waiver
@@ -29,8 +29,13 @@ def load_waivers(file: Path) -> Mapping[str, Waiver]:
         item = mapping(source, path, raw)
         unknown_fields(source, path, item, ("case", "reason", "link"))
         for name in ("case", "reason"):
-            if not isinstance(item.get(name), str) or not item[name].strip():
+            value = item.get(name)
+            if value is None or (isinstance(value, str) and not value.strip()):
                 source.complain((*path, name), "missing: a waiver names a case and says why")
+            elif not isinstance(value, str):
+                source.complain((*path, name), f"expected text, found {found(value)}; quote it")
+        if not isinstance(item.get("link", ""), str):
+            source.complain((*path, "link"), f"expected a link, as text, found {found(item['link'])}")
         case = str(item.get("case"))
         if case in waivers:
             source.complain((*path, "case"), f"{case} is waived already")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _Owner = TypeVar("_Owner", Pod, Service, Endpoint)
 
-PLACEHOLDER = re.compile(r"^\$\((?P<ref>[^()]+)\)(?:/(?P<prefix>\d{1,3}))?$")
+PLACEHOLDER = re.compile(r"^\$\((?P<ref>[^()]+)\)(?:/(?P<prefix>[0-9]{1,3}))?\Z")
 
 
 def fill_in(policy: NetworkPolicy, world: World) -> NetworkPolicy:

@@ -129,18 +129,21 @@ class Row:
 
 
 def _matches(patterns: tuple[str, ...], ref: str) -> bool:
-    return any(_matches_one(pattern, ref) for pattern in patterns)
+    return any(matches_ref(pattern, ref) for pattern in patterns)
 
 
-def _matches_one(pattern: str, ref: str) -> bool:
+def matches_ref(pattern: str, ref: str) -> bool:
+    """Tell whether one pattern of a row, such as `x/*` or `*.x.svc`, means a pod, a Service or an endpoint."""
     if pattern in {"*", ref}:
         return True
     namespace, slash, name = pattern.partition("/")
     if slash:
         ref_namespace, ref_slash, ref_name = ref.partition("/")
         return bool(ref_slash) and namespace in {"*", ref_namespace} and name in {"*", ref_name}
-    if pattern.startswith("*.") and pattern.endswith(".svc"):
-        return ref.endswith(pattern[1:] if pattern != "*.svc" else ".svc")
+    if pattern == "*.svc":
+        return ref.endswith(".svc")
+    if pattern.endswith(".svc") and ref.endswith(".svc"):
+        return all(wanted in {"*", part} for wanted, part in zip(pattern.split("."), ref.split("."), strict=True))
     return False
 
 

@@ -154,11 +154,13 @@ class World:
         )
 
     def backends(self, service: Service) -> tuple[Pod, ...]:
-        """Return the running pods that a Service forwards to."""
+        """Return the running pods that a Service forwards to; without a selector it has none."""
         return tuple(
             pod
             for pod in self.running
-            if pod.namespace == service.namespace and service.selector.items() <= pod.labels.items()
+            if service.selector
+            and pod.namespace == service.namespace
+            and service.selector.items() <= pod.labels.items()
         )
 
 

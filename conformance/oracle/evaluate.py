@@ -114,10 +114,17 @@ class Evaluator:
         protocol: Protocol,
         destination: Pod | Endpoint,
     ) -> Iterator[Evidence]:
+        address = _address(other, destination)
         for index, rule in enumerate(policy.rules(direction)):
-            peer_matches, peer = peer_index(rule.peers, policy.namespace, other, self._state.world)
+            peer_matches, peer = peer_index(rule.peers, policy.namespace, other, address, self._state.world)
             if not peer_matches:
                 continue
             port_matches, port = port_index(rule.ports, number, protocol, destination)
             if port_matches:
                 yield Evidence(policy.ref, direction, index, peer, port, rule.location)
+
+
+def _address(other: Pod | Endpoint, destination: Pod | Endpoint) -> str | None:
+    """Return which address of the other side a flow uses: a flow goes to its destination's first one, in that family."""
+    family = ":" in "".join(destination.addresses[:1])
+    return next((address for address in other.addresses if (":" in address) is family), None)

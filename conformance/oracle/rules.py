@@ -18,12 +18,17 @@ if TYPE_CHECKING:
 Match = tuple[bool, int | None]
 
 
-def peer_index(peers: Sequence[Peer], policy_namespace: str, other: Pod | Endpoint, world: World) -> Match:
-    """Return whether any peer matches and which; no peers at all match everything, pods or not."""
+def peer_index(
+    peers: Sequence[Peer], policy_namespace: str, other: Pod | Endpoint, address: str | None, world: World
+) -> Match:
+    """Return whether any peer matches and which; no peers at all match everything, pods or not.
+
+    `address` is the one of the other side's addresses that the flow uses.
+    """
     if not peers:
         return True, None
     for index, peer in enumerate(peers):
-        if _peer_matches(peer, policy_namespace, other, world):
+        if _peer_matches(peer, policy_namespace, other, address, world):
             return True, index
     return False, None
 
@@ -38,9 +43,9 @@ def port_index(ports: Sequence[PolicyPort], number: int, protocol: Protocol, des
     return False, None
 
 
-def _peer_matches(peer: Peer, policy_namespace: str, other: Pod | Endpoint, world: World) -> bool:
+def _peer_matches(peer: Peer, policy_namespace: str, other: Pod | Endpoint, address: str | None, world: World) -> bool:
     if peer.ip_block is not None:
-        return any(in_block(peer.ip_block, address) for address in other.addresses)
+        return address is not None and in_block(peer.ip_block, address)
     if not isinstance(other, Pod):
         return False  # selectors select pods only, never addresses outside the cluster
     if peer.namespace_selector is None:

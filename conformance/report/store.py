@@ -61,21 +61,27 @@ def read(folder: Path) -> Record:
     """Read a record back. A last line that was cut off is left out; anything else that is no record is a RecordError."""
     path = folder / FILE if folder.is_dir() else folder
     try:
-        raw = path.read_text(encoding="utf-8").splitlines(keepends=True)
+        raw = path.read_bytes().split(b"\n")
     except OSError as error:
         raise RecordError(
             f"no record at {path}", causes=[str(error)], hint="give the folder of a run's --report"
         ) from error
-    lines = [_parse(path, number, text) for number, text in enumerate(raw, 1) if text.endswith("\n")]
-    if not lines or lines[0].get("type") != "header" or lines[0].get("format") != FORMAT:
+    lines = [_parse(path, number, text) for number, text in enumerate(raw[:-1], 1)]
+    if not lines or lines[0]["type"] != "header" or lines[0].get("format") != FORMAT:
         raise RecordError(f"{path} does not begin with the header of a {FORMAT} record")
     header: Header = lines[0]
-    last = lines[-1] if lines[-1].get("type") == "footer" else None
-    return Record(header, tuple(line for line in lines if line.get("type") == "case"), last)
+    last = lines.pop() if lines[-1]["type"] == "footer" else None
+    for number, line in enumerate(lines[1:], 2):
+        if line["type"] != "case":
+            raise RecordError(f"{path}:{number}: a {line['type']} line among the cases")
+    return Record(header, tuple(lines[1:]), last)
 
 
-def _parse(path: Path, number: int, text: str) -> Any:
+def _parse(path: Path, number: int, text: bytes) -> Any:
     try:
-        return json.loads(text)
+        line = json.loads(text.decode("utf-8"))
     except ValueError as error:
         raise RecordError(f"{path}:{number}: not a line of a record", causes=[str(error)]) from error
+    if not isinstance(line, dict) or not isinstance(line.get("type"), str):
+        raise RecordError(f"{path}:{number}: not a line of a record", causes=["it is no object with a type"])
+    return line

@@ -3,69 +3,123 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from conformance.model.record import CaseLine, FindingLine, Header, StepLine
 
 _MOST_GROUPS = 12
+_MOST_PLACES = 10
+_MOST_REASONS = 3
 _MOST_COMMANDS = 12
 _MUST = {"allowed": "must pass", "blocked": "must be blocked"}
+_SEEN = {
+    "allowed": "passed",
+    "dropped": "got no answer",
+    "rejected": "was refused",
+    "misdelivered": "was answered by somebody else",
+    "failed": "could not be measured",
+}
 _VERDICTS = ("pass", "fail", "error", "waived", "unsupported", "skipped", "notrun")
+_NO_ACCUSATION = "an error is of the suite or of the cluster: it says nothing about the implementation"
 
 
 def case_text(line: CaseLine) -> str:
-    """Return what a person needs to know of a case that did not pass."""
+    """Return what a person needs to know of a case that did not pass; the first line is the shortest form of it."""
     return "\n".join(_case(line))
 
 
 def _case(line: CaseLine) -> Iterator[str]:
-    yield f"{line['id']} {line['path']}"
-    yield f"requirement: {line['requirement']}"
+    yield f"{line['verdict'].upper()} {line['id']}: {_in_short(line)}"
+    yield f"case:          {line['path']}"
+    yield f"requirement:   {line['requirement']}"
     yield f"specification: {line['spec']}"
-    if line["reason"]:
-        yield f"reason: {line['reason']}"
     if line["hint"]:
-        yield f"hint: {line['hint']}"
+        yield f"hint:          {line['hint']}"
+    if line["verdict"] == "error":
+        yield f"note:          {_NO_ACCUSATION}"
+    for note in line["notes"]:
+        yield f"note:          {note}"
     for step in line["steps"]:
         if step["findings"]:
             yield ""
             yield from _step(step)
-    for note in line["notes"]:
-        yield f"note: {note}"
+
+
+def _in_short(line: CaseLine) -> str:
+    """Say in one line what became of a case: its reason, or else what its first step with findings shows."""
+    if line["reason"]:
+        return line["reason"]
+    for step in line["steps"]:
+        if step["findings"]:
+            counts = Counter(finding["verdict"] for finding in step["findings"])
+            words = ", ".join(f"{count} {verdict}" for verdict, count in counts.most_common())
+            return f"step {step['name']!r}: {len(step['findings'])} of {step['cells']} flows differ: {words}"
+    return line["waiver"] or line["verdict"]
+
+
+class _Group(NamedTuple):
+    """Flows that differ in the same way."""
+
+    verdict: str
+    expected: str
+    observed: str
+    detail: str
+    why: tuple[str, ...] = ()
 
 
 def _step(step: StepLine) -> Iterator[str]:
     findings = step["findings"]
-    seconds = f"{step['seconds']:.1f} s, {step['readings']} readings"
-    yield f"step {step['name']!r}: {len(findings)} of {step['cells']} flows differ ({seconds})"
+    yield (
+        f"step {step['name']!r}: {len(findings)} of {step['cells']} flows are not as they must be "
+        f"({step['seconds']:.1f} s, {step['readings']} readings)"
+    )
     groups = _grouped(findings)
-    for (verdict, expected, seen, _), members in list(groups.items())[:_MOST_GROUPS]:
-        places = " and ".join(f"{place}:{ports}" for place, ports in _places(members))
-        yield f"  {verdict.upper():8} {places}"
-        yield f"           {_MUST[expected]}, was {seen}"
-        for why in members[0]["why"]:
-            yield f"           {why}"
+    for group, members in list(groups.items())[:_MOST_GROUPS]:
+        detail = f" ({group.detail})" if group.detail else ""
+        times = "at times " if group.verdict == "unstable" else ""
+        yield f"  {group.verdict.upper()}: {_MUST[group.expected]}, but {times}{_SEEN[group.observed]}{detail}"
+        yield from _limited(
+            [f"    {place}" for place in _places(members)], _MOST_PLACES, "    ... and {} more such lines"
+        )
+        reasons = list(dict.fromkeys(reason for member in members for reason in member["why"]))
+        yield from (f"    because {reason}" for reason in reasons[: max(_MOST_REASONS, len(group.why))])
     if len(groups) > _MOST_GROUPS:
         yield f"  ... and {len(groups) - _MOST_GROUPS} more groups of flows: see the record"
     if step["commands"]:
-        yield "  to see it by hand, while these policies are in force:"
-        yield from (f"    {command}" for command in step["commands"][:_MOST_COMMANDS])
+        yield "  to see it by hand, while the namespaces of the run are there:"
+        yield from _limited([f"    {command}" for command in step["commands"]], _MOST_COMMANDS, "    ... and {} more")
 
 
-def _grouped(findings: Sequence[FindingLine]) -> dict[tuple[str, str, str, tuple[str, ...]], list[FindingLine]]:
-    """Put flows together that differ in the same way for the same reason."""
-    groups: dict[tuple[str, str, str, tuple[str, ...]], list[FindingLine]] = defaultdict(list)
+def _limited(lines: Sequence[str], most: int, rest: str) -> Iterator[str]:
+    yield from lines[:most]
+    if len(lines) > most:
+        yield rest.format(len(lines) - most)
+
+
+def _grouped(findings: Sequence[FindingLine]) -> Mapping[_Group, list[FindingLine]]:
+    """Put flows together that differ in the same way for the same reason; where that gives too many, only in the same way."""
+    groups: dict[_Group, list[FindingLine]] = defaultdict(list)
     for finding in findings:
-        seen = finding["observed"] + (f" ({finding['detail']})" if finding["detail"] else "")
-        groups[finding["verdict"], finding["expected"], seen, tuple(finding["why"])].append(finding)
-    return groups
+        groups[_group(finding)].append(finding)
+    if len(groups) <= _MOST_GROUPS:
+        return groups
+    wider: dict[_Group, list[FindingLine]] = defaultdict(list)
+    for group, members in groups.items():
+        wider[group._replace(why=())].extend(members)
+    return wider
 
 
-def _places(findings: Iterable[FindingLine]) -> Iterator[tuple[str, str]]:
-    """Yield `x/a, y/b -> x/c` with the ports that these flows share."""
+def _group(finding: FindingLine) -> _Group:
+    return _Group(
+        finding["verdict"], finding["expected"], finding["observed"], finding["detail"], tuple(finding["why"])
+    )
+
+
+def _places(findings: Iterable[FindingLine]) -> Iterator[str]:
+    """Yield `x/a, y/b -> x/c:80,81/TCP`, with all sources in one line that differ in the same ports of one destination."""
     ports: dict[tuple[str, str], list[str]] = defaultdict(list)
     for finding in findings:
         pair, _, port = finding["flow"].rpartition(":")
@@ -73,9 +127,22 @@ def _places(findings: Iterable[FindingLine]) -> Iterator[tuple[str, str]]:
         ports[source, destination].append(port)
     sources: dict[tuple[str, str], list[str]] = defaultdict(list)
     for (source, destination), found in ports.items():
-        sources[destination, ",".join(found)].append(source)
+        sources[destination, _ports(found)].append(source)
+    destinations: dict[tuple[str, str], list[str]] = defaultdict(list)
     for (destination, shared), found in sources.items():
-        yield f"{', '.join(found)} -> {destination}", shared
+        destinations[", ".join(found), shared].append(destination)
+    for (found_sources, shared), found in destinations.items():
+        yield f"{found_sources} -> {', '.join(found)}:{shared}"
+
+
+def _ports(texts: Sequence[str]) -> str:
+    """Write `80/TCP` and others as an expectation would: `80,81/TCP,UDP` where every port is there with every protocol."""
+    pairs = [(number, protocol) for number, _, protocol in (text.partition("/") for text in texts)]
+    numbers = sorted({number for number, _ in pairs}, key=int)
+    protocols = sorted({protocol for _, protocol in pairs})
+    if len(set(pairs)) == len(numbers) * len(protocols):
+        return f"{','.join(numbers)}/{','.join(protocols)}"
+    return ", ".join(texts)
 
 
 def totals(lines: Iterable[CaseLine]) -> dict[str, Counter[str]]:
@@ -93,6 +160,10 @@ def summary(header: Header, lines: Sequence[CaseLine]) -> Iterator[str]:
     for tier, counts in sorted(totals(lines).items()):
         words = ", ".join(f"{counts[verdict]} {verdict}" for verdict in _VERDICTS if counts[verdict])
         yield f"  {tier:9} {sum(counts.values()):4} cases: {words}"
+    if any(line["verdict"] == "error" for line in lines):
+        yield f"  {_NO_ACCUSATION}"
+    if len(lines) < header["cases"]:
+        yield f"  {header['cases'] - len(lines)} of {header['cases']} cases were not run"
     slowest = [
         step["latency_slowest"] for line in lines for step in line["steps"] if step["latency_slowest"] is not None
     ]

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from conformance.model.case import Action
     from conformance.model.state import State
-    from conformance.model.world import World
+    from conformance.model.world import Pod, Service, World
     from conformance.runner.target import Arena
 
 
@@ -60,9 +60,8 @@ def take_back(state: State, wanted: World, arena: Arena) -> None:
     """Delete all policies, and make the arena's world what it was; only what differs is touched."""
     for ref in state.policies:
         arena.delete_policy(ref)
-    _take_back_pods(wanted, arena)
-    for name in arena.world.namespaces.keys() - wanted.namespaces.keys():
-        arena.delete_namespace(name)
+    generations = {ref: pod.generation for ref, pod in (*wanted.pods.items(), *arena.world.pods.items())}
+    _remove(wanted, arena)
     for name, namespace in wanted.namespaces.items():
         if name not in arena.world.namespaces:
             arena.create_namespace(namespace)
@@ -70,20 +69,34 @@ def take_back(state: State, wanted: World, arena: Arena) -> None:
             arena.label_namespace(name, changes)
     for ref, pod in wanted.pods.items():
         if ref not in arena.world.pods:
-            arena.create_pod(replace(pod, generation=pod.generation + 1, addresses=()))
+            arena.create_pod(replace(pod, generation=generations[ref] + 1, addresses=()))
         elif changes := _changes(arena.world.pods[ref].labels, pod.labels):
             arena.label_pod(ref, changes)
+    for ref, service in wanted.services.items():
+        if ref not in arena.world.services:
+            arena.create_service(replace(service, addresses=()))
 
 
-def _take_back_pods(wanted: World, arena: Arena) -> None:
-    """Delete what the case made, unless it goes with its namespace anyway."""
+def _remove(wanted: World, arena: Arena) -> None:
+    """Delete what the case made, or made otherwise than it was; what goes with its namespace anyway is not deleted first."""
     world = arena.world
-    for service in [each for ref, each in world.services.items() if ref not in wanted.services]:
+    for service in [each for ref, each in world.services.items() if not _same_service(each, wanted.services.get(ref))]:
         if service.namespace in wanted.namespaces:
             arena.delete_service(service.ref)
-    for pod in [each for ref, each in world.pods.items() if ref not in wanted.pods]:
+    for pod in [each for ref, each in world.pods.items() if not _same_pod(each, wanted.pods.get(ref))]:
         if pod.namespace in wanted.namespaces:
             arena.delete_pod(pod.ref)
+    for name in sorted(world.namespaces.keys() - wanted.namespaces.keys()):
+        arena.delete_namespace(name)
+
+
+def _same_pod(now: Pod, wanted: Pod | None) -> bool:
+    """Tell whether labels are all that has to be changed; a pod made again is as good as the one before."""
+    return wanted is not None and (now.servers, now.node, now.phase) == (wanted.servers, wanted.node, wanted.phase)
+
+
+def _same_service(now: Service, wanted: Service | None) -> bool:
+    return wanted is not None and (now.selector, now.ports) == (wanted.selector, wanted.ports)
 
 
 def _changes(now: Mapping[str, str], wanted: Mapping[str, str]) -> Mapping[str, str | None]:

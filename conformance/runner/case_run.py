@@ -9,7 +9,7 @@ from conformance.errors import ConformanceError
 from conformance.judge.compare import case_verdict, disagreements
 from conformance.judge.explain import explain
 from conformance.model.flow import flows
-from conformance.model.matrix import Cell, CellVerdict
+from conformance.model.matrix import Cell, CellVerdict, Observed
 from conformance.model.state import State
 from conformance.model.verdict import CaseResult, StepResult, Verdict
 from conformance.oracle.evaluate import evaluate
@@ -27,21 +27,26 @@ if TYPE_CHECKING:
     from conformance.runner.target import Arena
     from conformance.runner.timeouts import Clock, Timeouts
 
-#: Most findings of one step that get commands to reproduce them: the first few are enough to see the rest.
+#: Most pairs of a step's findings that get commands to reproduce them: the first few are enough to see the rest.
 _REPRODUCED = 3
 _PATIENCE = 10.0
 
 
 @dataclass(slots=True)
 class Baseline:
-    """What is known to connect without policies, and how long the slowest answer took."""
+    """What is known to connect without policies, and how long the slowest answer took, then or later."""
 
     open_flows: frozenset[Flow] = frozenset()
     slowest: float = 0.0
 
 
 class CaseRun:
-    """The run of one case; `clean` tells afterwards whether the arena may be used for another."""
+    """The run of one case; `clean` tells afterwards whether the arena may be used for another.
+
+    It may not after an error of the target, since nobody knows what became of a change that it did not confirm; nor after a step whose
+    change did not show, since it may yet take effect, in the middle of another case; nor where the arena does not read as if no policy
+    had ever been.
+    """
 
     def __init__(
         self,
@@ -73,10 +78,12 @@ class CaseRun:
             reason = self._prepare() or self._run_steps()
         except ConformanceError as error:
             reason, hint = "; ".join((error.message, *error.causes)), error.hint or ""
-        if not reason:
-            verdict = case_verdict(cell for step in self._steps for cell in step.findings)
-            reason = _unknown_reason(self._steps) if verdict is Verdict.ERROR else ""
-        verdict = self._clean_up(verdict)
+        else:
+            if not reason:
+                verdict = case_verdict(cell for step in self._steps for cell in step.findings)
+            verdict = self._clean_up(verdict)
+        if verdict is Verdict.ERROR and not reason:
+            reason = _unknown_reason(self._steps)
         seconds = self._clock.now() - began
         return CaseResult(
             self._case, verdict, tuple(self._steps), reason, hint, seconds=seconds, notes=tuple(self._notes)
@@ -87,7 +94,9 @@ class CaseRun:
         for action in self._case.setup:
             self._state = carry_out(action, self._state, self._arena)
         tried = self._flows()
-        new = [flow for flow in tried if flow not in self._baseline.open_flows]
+        # What was open before is no baseline for pods and labels that the case has changed since.
+        known = frozenset() if self._case.setup else self._baseline.open_flows
+        new = [flow for flow in tried if flow not in known]
         if new:
             self._progress("reading the world without policies")
             settled = self._settle(dict.fromkeys(new, True), self._timeouts.connect, hold=0.0)
@@ -148,7 +157,8 @@ class CaseRun:
             self._notes.append(f"the arena is given up, since it could not be put back: {error.message}")
             return verdict
         if not settled.verdicts:
-            self.clean = True
+            # What is open again was seen to be closed before: what came before the deletion has been dealt with.
+            self.clean = all(cell.verdict is CellVerdict.BREAK for step in self._steps for cell in step.findings)
             self._baseline.open_flows = frozenset(tried)
             return verdict
         cells = _cells(settled, dict.fromkeys(tried, True), evaluate(self._state, tried))
@@ -168,10 +178,19 @@ class CaseRun:
         return max(verdict, case_verdict(cells), key=(Verdict.PASS, Verdict.ERROR, Verdict.FAIL).index)
 
     def _settle(self, expected: Mapping[Flow, bool], deadline: float, hold: float) -> Settled:
-        return Settling(self._probe, expected, self._clock).run(deadline=deadline, hold=hold)
+        settling = Settling(self._probe, expected, self._clock, patient=self._probe_patiently)
+        return settling.run(deadline=deadline, hold=hold)
 
     def _probe(self, tried: Sequence[Flow]) -> Mapping[Flow, Observation]:
         return self._arena.probe(tried, self._silence())
+
+    def _probe_patiently(self, tried: Sequence[Flow]) -> Mapping[Flow, Observation]:
+        """Give silent flows all the time that there is; an answer that would else have been missed makes later readings wait for it."""
+        seen = self._arena.probe(tried, self._timeouts.probe_ceiling)
+        answers = [each.seconds for each in seen.values() if each.observed is Observed.ALLOWED]
+        if max(answers, default=0.0) > self._silence():
+            self._baseline.slowest = max(answers)
+        return seen
 
     def _silence(self) -> float:
         """How long a flow may be silent before it counts as dropped: several times the slowest answer that was seen."""
@@ -185,7 +204,9 @@ class CaseRun:
 
     def _commands(self, cells: Sequence[Cell]) -> tuple[str, ...]:
         policies = tuple(self._state.policies.values())
-        return tuple(line for cell in cells[:_REPRODUCED] for line in self._arena.commands(cell.flow, policies))
+        pairs = {(cell.flow.source, cell.flow.destination): cell.flow for cell in reversed(cells)}
+        shown = sorted(pairs.values())[:_REPRODUCED]
+        return tuple(dict.fromkeys(line for flow in shown for line in self._arena.commands(flow, policies)))
 
 
 def _cells(settled: Settled, expected: Mapping[Flow, bool], decisions: Mapping[Flow, Decision]) -> tuple[Cell, ...]:

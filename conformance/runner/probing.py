@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import time
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Protocol
@@ -17,7 +18,7 @@ from conformance.model.matrix import Observation, Observed
 from conformance.model.world import target_port
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from conformance.model.flow import Flow
     from conformance.model.world import Endpoint, Pod, World
@@ -27,6 +28,11 @@ if TYPE_CHECKING:
 ANSWER_SLACK = 10.0
 #: How often a batch is tried on a stream that breaks before its flows are `failed`.
 STREAM_TRIES = 3
+#: How many flows an agent tries at once, at least: the rest of a batch waits for these (`IN_FLIGHT` of the agent).
+AT_ONCE = 500
+#: What an answer is waited for although others were waited for long enough already: it may have come meanwhile.
+_LEAST = 1.0
+_SIDE_BY_SIDE = 16
 
 Server = tuple[str, int, "IPProtocol"]
 Job = tuple[str, int, str]
@@ -60,7 +66,7 @@ class Prober:
 
     def open(self, refs: Iterable[str]) -> None:
         """Open streams side by side; ProbeFailed names the first that cannot be opened."""
-        with ThreadPoolExecutor(max_workers=16) as pool:
+        with ThreadPoolExecutor(max_workers=_SIDE_BY_SIDE) as pool:
             list(pool.map(self._stream, refs))
 
     def forget(self, ref: str) -> None:
@@ -81,15 +87,34 @@ class Prober:
     def alive(self, owner: Pod | Endpoint, timeout: float) -> Sequence[str]:
         """Ask all servers of one owner over its own loopback; return those that did not answer, with what was seen."""
         answer = self._ask(owner.ref, {"jobs": [_loopback(s.port, s.protocol) for s in owner.servers]}, timeout)
+        results = _results(answer, len(owner.servers))
         expected = identity(self._arena, owner)
         return tuple(
             f"{owner.ref}:{server.port}/{server.protocol}: {outcome} {who or detail}".rstrip()
-            for server, (outcome, who, _, detail) in zip(owner.servers, answer["results"], strict=True)
+            for server, (outcome, who, _, detail) in zip(owner.servers, results, strict=True)
             if (outcome, who) != ("allowed", expected)
         )
 
     def probe(self, world: World, flows: Sequence[Flow], timeout: float) -> Mapping[Flow, Observation]:
-        """Try flows and prove their servers alive, in one batch a stream. See `Arena.probe`."""
+        """Try flows and prove their servers alive, in one batch a stream. See `Arena.probe`.
+
+        Where a stream breaks, the flows that it was to try or to prove are tried anew, together with their proofs: what is known of a
+        server before or after is no proof for a flow that was silent in between.
+        """
+        seen: dict[Flow, Observation] = {}
+        left: Sequence[Flow] = flows
+        for _ in range(STREAM_TRIES):
+            observations, broken = self._read(world, left, timeout)
+            seen.update(observations)
+            left = [flow for flow in left if seen[flow].observed is Observed.FAILED and _touches(world, flow, broken)]
+            if not left:
+                break
+        return {flow: seen[flow] for flow in flows}
+
+    def _read(
+        self, world: World, flows: Sequence[Flow], timeout: float
+    ) -> tuple[Mapping[Flow, Observation], Mapping[str, str]]:
+        """Read flows once; return what was seen, and the streams that broke meanwhile."""
         routed = {flow: _servers_behind(world, flow) for flow in flows}
         addresses = {flow: address for flow in flows if (address := _address(world, flow.destination))}
         batches: dict[str, list[Flow | Server]] = defaultdict(list)
@@ -104,20 +129,19 @@ class Prober:
             ]
             for ref, items in batches.items()
         }
-        answers = self._ask_all(jobs, timeout)
+        answers, broken = self._ask_all(jobs, timeout)
         raw: dict[Flow, Observation] = {}
         lifeless: dict[Server, str] = {}
         for ref, items in batches.items():
-            for item, result in zip(items, answers[ref], strict=True):
+            results = answers.get(ref) or [["failed", "", 0.0, broken[ref]]] * len(items)
+            for item, result in zip(items, results, strict=True):
                 if isinstance(item, tuple):
                     if problem := self._lifeless(world, item, result):
                         lifeless[item] = problem
                 else:
                     raw[item] = self._observation(world, routed[item], result)
-        return {
-            flow: _proven(raw.get(flow, Observation(Observed.FAILED, 0.0, "no address")), routed[flow], lifeless)
-            for flow in flows
-        }
+        nowhere = Observation(Observed.FAILED, 0.0, "no address")
+        return {flow: _proven(raw.get(flow, nowhere), routed[flow], lifeless) for flow in flows}, broken
 
     def _lifeless(self, world: World, server: Server, result: Sequence[Any]) -> str:
         outcome, who, _, detail = result
@@ -136,35 +160,56 @@ class Prober:
                 return Observation(Observed.MISDELIVERED, seconds, f"{who} answered instead of {wanted}")
         return Observation(observed, seconds, detail)
 
-    def _ask_all(self, jobs: Mapping[str, Sequence[Job]], timeout: float) -> Mapping[str, Sequence[Sequence[Any]]]:
-        """Send every batch before waiting for any, so that all agents work at once; repeat on streams that broke."""
+    def _ask_all(
+        self, jobs: Mapping[str, Sequence[Job]], timeout: float
+    ) -> tuple[Mapping[str, Sequence[Sequence[Any]]], Mapping[str, str]]:
+        """Ask all agents at the same moment; return the answers, and whose streams broke.
+
+        Streams are opened before anything is sent, and everything is sent before any answer is waited for: flows and the proofs of their
+        servers are of one moment.
+        """
+        broken = self._reopen([ref for ref in jobs if ref not in self._streams])
         sent: dict[str, int] = {}
         for ref, batch in jobs.items():
             try:
-                sent[ref] = self._send(ref, {"timeout": timeout, "jobs": batch})
-            except ProbeFailed:
+                if ref not in broken:
+                    sent[ref] = self._send(ref, {"timeout": timeout, "jobs": batch})
+            except ProbeFailed as error:
                 self.forget(ref)
+                broken[ref] = _words(error)
         answers: dict[str, Sequence[Sequence[Any]]] = {}
-        for ref, batch in jobs.items():
+        began = time.monotonic()
+        for ref, number in sent.items():
+            patience = _patience(len(jobs[ref]), timeout)
             try:
-                answers[ref] = self._receive(ref, sent[ref], timeout)["results"]
-            except (ProbeFailed, KeyError):
+                answer = self._receive(ref, number, max(_LEAST, began + patience - time.monotonic()))
+                answers[ref] = _results(answer, len(jobs[ref]))
+            except ProbeFailed as error:
                 self.forget(ref)
-                answers[ref] = self._again(ref, batch, timeout)
-        return answers
+                broken[ref] = _words(error)
+        return answers, broken
 
-    def _again(self, ref: str, batch: Sequence[Job], timeout: float) -> Sequence[Sequence[Any]]:
-        try:
-            results: Sequence[Sequence[Any]] = self._ask(ref, {"jobs": batch}, timeout)["results"]
-        except ProbeFailed as error:
-            return [["failed", "", 0.0, error.message]] * len(batch)
-        return results
+    def _reopen(self, refs: Sequence[str]) -> dict[str, str]:
+        """Open streams side by side; return those that cannot be opened, and why."""
+
+        def problem(ref: str) -> str:
+            try:
+                self._stream(ref)
+            except ProbeFailed as error:
+                return _words(error)
+            return ""
+
+        if not refs:
+            return {}
+        with ThreadPoolExecutor(max_workers=_SIDE_BY_SIDE) as pool:
+            return {ref: why for ref, why in zip(refs, pool.map(problem, refs), strict=True) if why}
 
     def _ask(self, ref: str, message: Mapping[str, Any], timeout: float) -> Mapping[str, Any]:
         """Ask one agent, on a new stream each time that one breaks; ProbeFailed after the last try."""
         for left in reversed(range(STREAM_TRIES)):
             try:
-                return self._receive(ref, self._send(ref, {"timeout": timeout, **message}), timeout)
+                number = self._send(ref, {"timeout": timeout, **message})
+                return self._receive(ref, number, _patience(len(message["jobs"]), timeout))
             except ProbeFailed:
                 self.forget(ref)
                 if not left:
@@ -176,9 +221,10 @@ class Prober:
         self._stream(ref).send(json.dumps({"id": number, **message}, separators=(",", ":")))
         return number
 
-    def _receive(self, ref: str, number: int, timeout: float) -> Mapping[str, Any]:
+    def _receive(self, ref: str, number: int, patience: float) -> Mapping[str, Any]:
+        """Return the answer of that number; an answer to a batch that was given up is not it."""
         while True:
-            answer = _parse(self._stream(ref).receive(timeout + ANSWER_SLACK))
+            answer = _parse(self._stream(ref).receive(patience))
             if answer.get("id") == number:
                 return answer
 
@@ -202,6 +248,26 @@ def _parse(line: str) -> dict[str, Any]:
     if not isinstance(answer, dict):
         raise ProbeFailed(f"not an agent's answer: {line[:200]!r}")
     return answer
+
+
+def _results(answer: Mapping[str, Any], jobs: int) -> Sequence[Sequence[Any]]:
+    results = answer.get("results")
+    if not isinstance(results, list) or len(results) != jobs:
+        raise ProbeFailed(f"not an answer to {jobs} flows: {str(answer)[:200]}")
+    return results
+
+
+def _words(error: ProbeFailed) -> str:
+    return "; ".join((error.message, *error.causes))
+
+
+def _patience(jobs: int, timeout: float) -> float:
+    """How long an agent may take for a batch of which nothing answers."""
+    return timeout * max(1, -(-jobs // AT_ONCE)) + ANSWER_SLACK
+
+
+def _touches(world: World, flow: Flow, refs: Collection[str]) -> bool:
+    return flow.source in refs or any(server[0] in refs for server in _servers_behind(world, flow))
 
 
 def _loopback(port: int, protocol: IPProtocol) -> Job:

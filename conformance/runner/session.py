@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from conformance.errors import ArenaFailed
+from conformance.errors import ArenaFailed, ConformanceError
+from conformance.model.case import Tier
 from conformance.model.default_world import default_world
 from conformance.model.verdict import CaseResult, Verdict
 from conformance.runner.case_run import Baseline, CaseRun
@@ -23,6 +25,10 @@ if TYPE_CHECKING:
 _FAILURES_IN_A_ROW = 2
 
 
+_REPORT_IT = "this is a bug, please report it with the traceback that the log of the run has"
+_log = logging.getLogger(__name__)
+
+
 def _silent(_: str) -> None:
     pass
 
@@ -37,7 +43,10 @@ class Rules:
 
 
 class Session:
-    """Runs cases one after another. `name` tells the arenas of sessions on the same target apart."""
+    """Runs cases one after another. `name` tells the arenas of sessions on the same target apart.
+
+    Whatever goes wrong in a case, it is a result: `error` unless the implementation was seen to be wrong.
+    """
 
     def __init__(
         self,
@@ -86,10 +95,15 @@ class Session:
         run = CaseRun(case, arena, self._baseline, self._timeouts, self._target.clock, self._progress)
         try:
             result = run.run()
-        finally:
-            if not run.clean:
-                self._give_up()
-        return self._waived(result)
+        except Exception as error:  # noqa: BLE001 -- a bug of ours must not look like a verdict on an implementation
+            _log.exception("case %s was not judged", case.id)
+            result = CaseResult(case, Verdict.ERROR, reason=f"the suite is at fault: {error!r}", hint=_REPORT_IT)
+        except BaseException:
+            self._give_up()
+            raise
+        if not run.clean:
+            result = self._without_arena(result)
+        return self._waived(_unjudged(result))
 
     def close(self) -> None:
         """Remove the arena. Calling it twice is fine."""
@@ -110,6 +124,15 @@ class Session:
         if arena is not None:
             arena.close()
 
+    def _without_arena(self, result: CaseResult) -> CaseResult:
+        """Give the arena up; that it cannot be removed changes nothing about what was seen."""
+        try:
+            self._give_up()
+        except ConformanceError as error:
+            note = "; ".join(("an arena could not be removed: " + error.message, *error.causes))
+            return replace(result, notes=(*result.notes, note))
+        return result
+
     def _waived(self, result: CaseResult) -> CaseResult:
         waiver = self._rules.waivers.get(result.case.id)
         if waiver is None:
@@ -119,3 +142,12 @@ class Session:
         if result.verdict is Verdict.PASS:
             return replace(result, notes=(*result.notes, f"passes although it is waived: {waiver.reason}"))
         return result
+
+
+def _unjudged(result: CaseResult) -> CaseResult:
+    """What the specification leaves open is shown and not judged."""
+    if result.case.tier is not Tier.OBSERVED or result.verdict is not Verdict.FAIL:
+        return result
+    differing = sum(len(step.findings) for step in result.steps)
+    reason = f"only observed, never judged: {differing} flows are not as the case describes"
+    return replace(result, verdict=Verdict.SKIPPED, reason=reason)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from tenacity import Retrying, retry_if_result, wait_exponential
 
 from conformance.judge.compare import confirm, judge
-from conformance.model.matrix import CellVerdict
+from conformance.model.matrix import CellVerdict, Observed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -24,65 +24,79 @@ if TYPE_CHECKING:
     from conformance.model.matrix import Observation
     from conformance.runner.timeouts import Clock
 
+    Read = Callable[[Sequence[Flow]], Mapping[Flow, Observation]]
+
 #: How many readings, at the end, must all show a disagreement before it is called one.
 CONFIRMATIONS = 3
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 0.5
+#: After this part of the deadline, what still disagrees is read with the most patience that there is.
+_PATIENT = 0.5
 
 
 @dataclass(slots=True)
 class Settled:
     """What became of the cells: the last observation of each, and the verdict on those that never agreed for good.
 
-    `latencies` are seconds from the start to the first agreeing reading, for cells that first disagreed; `attempts` counts how often
-    each cell was read; `flipped` are cells that agreed and then did not, though in the end they may have settled.
+    `latencies` are, for cells that first disagreed, the seconds from the start to the moment at which the first agreeing probe showed
+    the change; `attempts` counts how often each cell was read; `flipped` are cells that agreed and then were seen to pass or to be
+    blocked against it, though in the end they may have settled.
     """
 
     observations: dict[Flow, Observation] = field(default_factory=dict)
     verdicts: dict[Flow, CellVerdict] = field(default_factory=dict)
     latencies: dict[Flow, float] = field(default_factory=dict)
     attempts: Counter[Flow] = field(default_factory=Counter)
-    flipped: set[Flow] = field(default_factory=set)
+    flipped: Counter[Flow] = field(default_factory=Counter)
     readings: int = 0
 
 
 class Settling:
-    """One step's reading. `expected` says of every flow whether it must pass."""
+    """One step's reading. `expected` says of every flow whether it must pass.
 
-    def __init__(
-        self,
-        read: Callable[[Sequence[Flow]], Mapping[Flow, Observation]],
-        expected: Mapping[Flow, bool],
-        clock: Clock,
-    ) -> None:
+    `patient` reads as `read` does and gives silent flows more time: it is what an accusation rests on.
+    """
+
+    def __init__(self, read: Read, expected: Mapping[Flow, bool], clock: Clock, *, patient: Read | None = None) -> None:
         self._read = read
+        self._patient = patient or read
         self._expected = expected
         self._clock = clock
         self._start = clock.now()
-        self._disagreed: set[Flow] = set()
+        self._reading_began = self._start
+        self._last: dict[Flow, CellVerdict] = {}
+        self._measured: dict[Flow, CellVerdict] = {}
+        self._against: dict[Flow, Observation] = {}
+        self._agreed: set[Flow] = set()
         self._settled = Settled()
 
     def run(self, *, deadline: float, hold: float) -> Settled:
-        """Settle and hold until both succeed or `deadline` seconds have passed since the start; then confirm what disagrees."""
+        """Settle and hold until both succeed, or until a reading that began after `deadline` seconds disagrees for certain."""
         pending: Sequence[Flow] = tuple(self._expected)
         while True:
             pending = self._settle(pending, deadline)
-            if not pending:
-                self._clock.sleep(hold)
-                pending = self._disagreeing(tuple(self._expected))
-                self._settled.flipped.update(pending)
-                if not pending:
-                    return self._settled
-            if self._late(deadline):
-                self._confirm(pending, hold)
+            if pending and self._accuse(pending, hold):
                 return self._settled
+            self._clock.sleep(hold)
+            pending = self._disagreeing(tuple(self._expected), self._read)
+            if not pending:
+                return self._settled
+            if self._late(deadline):
+                self._accuse(pending, hold)
+                return self._settled
+            self._clock.sleep(_FIRST_PAUSE)
 
     def _settle(self, flows: Sequence[Flow], deadline: float) -> Sequence[Flow]:
-        """Read until all agree, each time only what disagreed; return what still does at the deadline."""
+        """Read until all agree, each time only what disagreed; return what still does in a reading that began after the deadline.
+
+        A reading may take long, where a stream breaks or a node is slow. What it saw is of its beginning, and an implementation is to
+        have all of its time.
+        """
         pending = flows
 
         def attempt() -> Sequence[Flow]:
             nonlocal pending
-            pending = self._disagreeing(pending)
+            patient = self._clock.now() - self._start >= deadline * _PATIENT
+            pending = self._disagreeing(pending, self._patient if patient else self._read)
             return pending
 
         def late(_: RetryCallState) -> bool:
@@ -96,30 +110,70 @@ class Settling:
             retry_error_callback=lambda _: pending,
         )(attempt)
 
-    def _disagreeing(self, flows: Sequence[Flow]) -> Sequence[Flow]:
-        observations = self._look(flows)
-        moment = self._clock.now() - self._start
-        wrong = [flow for flow in flows if judge(self._expected[flow], observations[flow]) is not CellVerdict.AGREE]
-        self._disagreed.update(wrong)
-        for flow in self._disagreed.intersection(flows).difference(wrong):
-            self._settled.latencies[flow] = moment
-        return wrong
+    def _disagreeing(self, flows: Sequence[Flow], read: Read) -> Sequence[Flow]:
+        observations = self._look(flows, read)
+        for flow in flows:
+            self._take(flow, observations[flow])
+        return [flow for flow in flows if self._last[flow] is not CellVerdict.AGREE]
 
-    def _look(self, flows: Sequence[Flow]) -> Mapping[Flow, Observation]:
-        observations = self._read(flows)
+    def _take(self, flow: Flow, seen: Observation) -> None:
+        """Remember what a reading says of a cell. One that could not be measured says nothing, neither for it nor against it."""
+        verdict = judge(self._expected[flow], seen)
+        before = self._measured.get(flow)
+        self._last[flow] = verdict
+        if verdict is not CellVerdict.AGREE:
+            self._against[flow] = seen
+        if verdict is CellVerdict.UNKNOWN:
+            return
+        self._measured[flow] = verdict
+        if verdict is not CellVerdict.AGREE:
+            if before is CellVerdict.AGREE:
+                self._settled.flipped[flow] += 1
+        elif flow not in self._agreed:
+            self._agreed.add(flow)
+            if before is not None:
+                self._settled.latencies[flow] = self._reading_began - self._start + _showed_after(seen)
+
+    def _look(self, flows: Sequence[Flow], read: Read) -> Mapping[Flow, Observation]:
+        self._reading_began = self._clock.now()
+        observations = read(flows)
         self._settled.readings += 1
         self._settled.attempts.update(flows)
         self._settled.observations.update(observations)
         return observations
 
     def _late(self, deadline: float) -> bool:
-        return self._clock.now() - self._start >= deadline
+        return self._reading_began - self._start >= deadline
 
-    def _confirm(self, flows: Sequence[Flow], hold: float) -> None:
-        """Judge what did not settle by several more readings, spread over the time of a hold."""
+    def _accuse(self, flows: Sequence[Flow], hold: float) -> bool:
+        """Judge what disagrees by several more readings, spread over the time of a hold; return whether any of it is accused."""
         readings = []
         for _ in range(CONFIRMATIONS):
             self._clock.sleep(hold / CONFIRMATIONS)
-            readings.append(self._look(flows))
+            readings.append(self._look(flows, self._patient))
         for flow in flows:
-            self._settled.verdicts[flow] = confirm(self._expected[flow], [reading[flow] for reading in readings])
+            expected, seen = self._expected[flow], [reading[flow] for reading in readings]
+            if all(judge(expected, each) is CellVerdict.AGREE for each in seen) and self._excused(flow):
+                self._measured[flow] = CellVerdict.AGREE
+                continue
+            verdict = self._settled.verdicts[flow] = confirm(expected, seen)
+            self._settled.observations[flow] = _telling(verdict, expected, [self._against[flow], *seen])
+        return bool(self._settled.verdicts)
+
+    def _excused(self, flow: Flow) -> bool:
+        """Tell whether a disagreement that was gone at once is no evidence: nothing was measured, or one packet was lost."""
+        if self._last[flow] is CellVerdict.UNKNOWN:
+            return self._measured.get(flow) in {None, CellVerdict.AGREE} or self._settled.flipped[flow] <= 1
+        return self._last[flow] is CellVerdict.BREAK and flow in self._agreed and self._settled.flipped[flow] == 1
+
+
+def _telling(verdict: CellVerdict, expected: bool, seen: Sequence[Observation]) -> Observation:
+    """Return the last observation that shows what the verdict says: of an unstable cell, one against it."""
+    judged = [(judge(expected, each), each) for each in seen]
+    wanted = {CellVerdict.LEAK, CellVerdict.BREAK} if verdict is CellVerdict.UNSTABLE else {verdict}
+    return next((each for found, each in reversed(judged) if found in wanted), seen[0])
+
+
+def _showed_after(seen: Observation) -> float:
+    """Silence shows what held when the probe began, an answer what held when it came."""
+    return seen.seconds if seen.observed is Observed.ALLOWED else 0.0

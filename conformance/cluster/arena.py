@@ -1,0 +1,270 @@
+"""A world alive on a cluster: `conformance.runner.target.Arena` for Kubernetes."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from conformance.cluster import manifests, reproduce
+from conformance.cluster.client import CONFLICT, NOT_FOUND, ApiError, failing_as, namespace_path, policy_path
+from conformance.cluster.kubeconfig import kubectl_words
+from conformance.cluster.namespaces import delete_all
+from conformance.cluster.outside import Outside
+from conformance.cluster.pods import Pods
+from conformance.cluster.streams import open_exec
+from conformance.cluster.waiting import retried, until_none_left
+from conformance.errors import ActionFailed, ArenaFailed, ProbeFailed
+from conformance.model.case import DeleteNamespace, LabelNamespace, LabelPod
+from conformance.model.state import State
+from conformance.model.world import Phase, Protocol, World
+from conformance.runner.probing import Prober
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from conformance.cluster.client import Api
+    from conformance.cluster.manifests import Setting
+    from conformance.cluster.options import KubernetesOptions
+    from conformance.errors import ConformanceError
+    from conformance.model.case import Action
+    from conformance.model.flow import Flow
+    from conformance.model.matrix import Observation
+    from conformance.model.policy import NetworkPolicy
+    from conformance.model.world import Namespace, Pod, Service
+    from conformance.runner.probing import Stream
+
+_SIDE_BY_SIDE = 16
+_NO_SCTP = "the pods' kernel has no SCTP"
+_NO_IPV6 = "the cluster gives its pods no IPv6 address"
+
+
+class KubernetesArena:
+    """One world on one cluster. Not for several threads at once."""
+
+    def __init__(self, api: Api, options: KubernetesOptions, setting: Setting, towards: str) -> None:
+        self._api = api
+        self._options = options
+        self._setting = setting
+        self._names = setting.names
+        self._timeouts = options.timeouts
+        self._world = World()
+        #: Namespaces on the cluster that are this arena's to delete; short names that it has or had.
+        self._made: set[str] = set()
+        self._known: set[str] = set()
+        self._policies: set[str] = set()
+        self._nodes: dict[str, str] = {}
+        self._pods = Pods(api, setting, options.timeouts)
+        self._outside = Outside(options, setting, towards)
+        self._prober = Prober(self._names.unique, self._open_stream)
+
+    @property
+    def world(self) -> World:
+        return self._world
+
+    @property
+    def unsupported(self) -> Mapping[str, str]:
+        found = dict(self._outside.unsupported)
+        if any(not hello.get("sctp") for ref, hello in self._prober.hellos.items() if ref in self._world.pods):
+            found["sctp"] = _NO_SCTP
+        if not any(":" in address for pod in self._world.running for address in pod.addresses):
+            found["ipv6"] = _NO_IPV6
+        return found
+
+    def bring_up(self, world: World) -> None:
+        """Make a whole world, everything that does not wait for something else side by side; ArenaFailed where it fails."""
+        pods = tuple(world.pods.values())
+        with ThreadPoolExecutor(max_workers=_SIDE_BY_SIDE) as pool:
+            outside = {
+                each: pool.submit(self._outside.addresses, each, self._prober) for each in world.endpoints.values()
+            }
+            list(pool.map(lambda each: self._make_namespace(each, ArenaFailed), world.namespaces.values()))
+            created = [pool.submit(self._pods.create, pod, ArenaFailed) for pod in pods]
+            services = pool.map(lambda each: self._make_service(each, ArenaFailed), world.services.values())
+            self._world = replace(world, pods={}, endpoints={}, services={each.ref: each for each in services})
+            for each in created:
+                each.result()
+            self._place(pods, ArenaFailed)
+            list(pool.map(lambda pod: self._wait_for_servers(pod, ArenaFailed), self._world.running))
+            for endpoint, addresses in outside.items():
+                self._world = self._world.with_endpoint(replace(endpoint, addresses=addresses.result()))
+        self._outside.connect(self._world, self._nodes, self._prober)
+
+    def apply_policy(self, policy: NetworkPolicy) -> None:
+        body = self._translated(policy)
+        collection = policy_path(body["metadata"]["namespace"])
+        path = f"{collection}/{policy.name}"
+        with failing_as(ActionFailed, f"policy {policy.ref} was not accepted", self._api):
+            known = policy.ref in self._policies
+            try:
+                _ = self._api.replace(path, body) if known else self._api.create(collection, body)
+            except ApiError as error:
+                if error.status != (NOT_FOUND if known else CONFLICT):
+                    raise
+                _ = self._api.create(collection, body) if known else self._api.replace(path, body)
+        self._policies.add(policy.ref)
+
+    def delete_policy(self, ref: str) -> None:
+        namespace, _, name = ref.partition("/")
+        with failing_as(ActionFailed, f"policy {ref} was not deleted", self._api):
+            self._api.delete(policy_path(self._names.namespace(namespace), name))
+        self._policies.discard(ref)
+
+    def label_pod(self, ref: str, labels: Mapping[str, str | None]) -> None:
+        pod = self._world.pods[ref]
+        path = namespace_path(self._names.namespace(pod.namespace), "pods", pod.name)
+        with failing_as(ActionFailed, f"pod {ref} was not relabelled", self._api):
+            self._api.patch(path, {"metadata": {"labels": dict(labels)}})
+        self._changed(LabelPod(ref, labels))
+
+    def label_namespace(self, name: str, labels: Mapping[str, str | None]) -> None:
+        with failing_as(ActionFailed, f"namespace {name} was not relabelled", self._api):
+            self._api.patch(namespace_path(self._names.namespace(name)), {"metadata": {"labels": dict(labels)}})
+        self._changed(LabelNamespace(name, labels))
+
+    def create_namespace(self, namespace: Namespace) -> None:
+        self._make_namespace(namespace, ActionFailed)
+        self._world = self._world.with_namespace(namespace)
+
+    def delete_namespace(self, name: str) -> None:
+        for ref in [pod.ref for pod in self._world.pods.values() if pod.namespace == name]:
+            self._forget(ref)
+        real = self._names.namespace(name)
+        if left := delete_all(self._api, [real], self._timeouts.gone):
+            raise ActionFailed(
+                f"namespace {name} ({real}) is not gone after {self._timeouts.gone:g} s", causes=(left[real],)
+            )
+        self._made.discard(real)
+        self._policies = {ref for ref in self._policies if not ref.startswith(f"{name}/")}
+        self._changed(DeleteNamespace(name))
+
+    def create_pod(self, pod: Pod) -> None:
+        self._pods.create(pod, ActionFailed)
+        self._place((pod,), ActionFailed)
+        if pod.phase is not Phase.RUNNING:
+            return
+        placed = self._world.pods[pod.ref]
+        self._wait_for_servers(placed, ActionFailed)
+        for endpoint in self._world.endpoints.values():
+            if endpoint.addresses:
+                self._outside.route(endpoint, [placed], self._nodes, self._prober)
+
+    def delete_pod(self, ref: str) -> None:
+        self._forget(ref)
+        self._pods.delete(self._world.pods[ref], ActionFailed)
+        self._world = self._world.without_pod(ref)
+
+    def create_service(self, service: Service) -> None:
+        self._world = self._world.with_service(self._make_service(service, ActionFailed))
+
+    def delete_service(self, ref: str) -> None:
+        service = self._world.services[ref]
+        with failing_as(ActionFailed, f"service {ref} was not deleted", self._api):
+            self._api.delete(namespace_path(self._names.namespace(service.namespace), "services", service.name))
+        self._world = replace(
+            self._world, services={key: each for key, each in self._world.services.items() if key != ref}
+        )
+
+    def probe(self, flows: Sequence[Flow], timeout: float) -> Mapping[Flow, Observation]:
+        return self._prober.probe(self._world, flows, timeout)
+
+    def commands(self, flow: Flow, policies: Sequence[NetworkPolicy]) -> Sequence[str]:
+        kubectl = kubectl_words(self._api.context, self._api.kubeconfig)
+        lines = [reproduce.apply_command(kubectl, self._translated(policy)) for policy in policies]
+        world = self._world
+        destination = world.pods.get(flow.destination) or world.endpoints.get(flow.destination)
+        target = destination or world.services.get(flow.destination)
+        if target is not None and target.addresses:
+            address = target.addresses[0]
+            lines.append(
+                reproduce.connect_command(self._prefix(flow.source, kubectl), address, flow.port, flow.protocol)
+            )
+        if destination is not None:
+            prefix = self._prefix(destination.ref, kubectl)
+            lines.append(reproduce.connect_command(prefix, reproduce.LOOPBACK, flow.port, flow.protocol))
+        return lines
+
+    def close(self) -> None:
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            closing = pool.submit(self._prober.close)
+            left = delete_all(self._api, sorted(self._made), self._timeouts.gone)
+            closing.result()
+        self._made.intersection_update(left)
+        if left:
+            raise ActionFailed(
+                f"{len(left)} namespaces of this run are not gone",
+                causes=[f"{name}: {why}" for name, why in sorted(left.items())],
+                hint="`netpol-conformance cleanup` tries again",
+            )
+
+    def _translated(self, policy: NetworkPolicy) -> dict[str, Any]:
+        return self._names.translated(policy.manifest, self._known)
+
+    def _make_namespace(self, namespace: Namespace, kind: type[ConformanceError]) -> None:
+        real = self._names.namespace(namespace.name)
+        self._known.add(namespace.name)
+        with failing_as(kind, f"namespace {namespace.name} ({real}) was not created", self._api):
+            self._made.add(real)
+            try:
+                self._api.create("/api/v1/namespaces", manifests.namespace(namespace, self._setting))
+            except ApiError as error:
+                if error.status:  # refused, and so not made; without an answer, nobody knows
+                    self._made.discard(real)
+                raise
+            self._api.create(namespace_path(real, "configmaps"), manifests.agent_config_map(self._setting))
+
+    def _make_service(self, service: Service, kind: type[ConformanceError]) -> Service:
+        path = namespace_path(self._names.namespace(service.namespace), "services")
+        with failing_as(kind, f"service {service.ref} was not created", self._api):
+            spec = self._api.create(path, manifests.service(service, self._setting))["spec"]
+        addresses = tuple(spec.get("clusterIPs") or (spec["clusterIP"],))
+        return replace(service, addresses=addresses)
+
+    def _place(self, pods: Sequence[Pod], kind: type[ConformanceError]) -> None:
+        for ref, placed in self._pods.wait(pods, kind).items():
+            pod = next(each for each in pods if each.ref == ref)
+            self._world = self._world.with_pod(replace(pod, addresses=placed.addresses))
+            self._nodes[ref] = placed.node_address
+
+    def _wait_for_servers(self, pod: Pod, kind: type[ConformanceError]) -> None:
+        """Open the line to a pod and wait until its servers answer on its own loopback, except for protocols it does not have."""
+        try:
+            retried(
+                lambda: self._prober.open([pod.ref]),
+                lambda error: isinstance(error, ProbeFailed),
+                self._timeouts.stream_open,
+            )
+            sctp = self._prober.hellos[pod.ref].get("sctp")
+            servers = tuple(each for each in pod.servers if sctp or each.protocol is not Protocol.SCTP)
+            awaited = replace(pod, servers=servers)
+            dead = until_none_left(
+                lambda: self._prober.alive(awaited, self._timeouts.loopback), self._timeouts.pod_ready
+            )
+        except ProbeFailed as error:
+            raise kind(f"no line to the agent in pod {pod.ref}", causes=(error.message,)) from error
+        if dead:
+            raise kind(f"servers of pod {pod.ref} do not answer on its own loopback", causes=dead)
+
+    def _open_stream(self, ref: str) -> Stream:
+        if ref not in self._world.pods:
+            return self._outside.start(ref)
+        pod = self._world.pods[ref]
+        namespace = self._names.namespace(pod.namespace)
+        return retried(
+            lambda: open_exec(self._api, namespace, pod.name, timeout=self._timeouts.connect),
+            lambda error: isinstance(error, ProbeFailed),
+            self._timeouts.stream_reopen,
+        )
+
+    def _prefix(self, ref: str, kubectl: Sequence[str]) -> tuple[str, ...]:
+        pod = self._world.pods.get(ref)
+        if pod is None:
+            return self._outside.beside(ref)
+        return reproduce.in_pod(kubectl, self._names.namespace(pod.namespace), pod.name)
+
+    def _forget(self, ref: str) -> None:
+        self._prober.forget(ref)
+        self._nodes.pop(ref, None)
+
+    def _changed(self, action: Action) -> None:
+        self._world = State(self._world).after(action).world

@@ -1,0 +1,155 @@
+"""The objects that an arena is made of, as the API server gets them. Pure functions of the world."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from conformance.cluster.naming import MANAGED_BY, MANAGED_BY_LABEL, RUN_LABEL
+from conformance.model.world import Phase
+from conformance.runner.probing import identity
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from conformance.cluster.naming import Names
+    from conformance.model.world import Namespace, Pod, Server, Service
+
+AGENT_CONFIG_MAP = "netpol-agent"
+AGENT_PATH = "/netpol/agent.py"
+CONTAINER = "agent"
+#: What a stream runs in a pod: its client side.
+PROBE_COMMAND = ("python3", "-u", AGENT_PATH, "probe")
+
+_NOBODY = 65534
+_HOSTNAME_LABEL = "kubernetes.io/hostname"
+_PENDING_GATE = f"{MANAGED_BY}/pending"
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What all objects of one arena have in common. `workers` are the values of the nodes' hostname label."""
+
+    names: Names
+    image: str
+    workers: Sequence[str]
+    agent: str
+
+
+def namespace(each: Namespace, setting: Setting) -> dict[str, Any]:
+    """Return a namespace whose pods must meet the strictest Pod Security level: the suite needs no more."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Namespace",
+        "metadata": {
+            "name": setting.names.namespace(each.name),
+            "labels": {
+                **each.labels,
+                MANAGED_BY_LABEL: MANAGED_BY,
+                RUN_LABEL: setting.names.run,
+                "pod-security.kubernetes.io/enforce": "restricted",
+                "pod-security.kubernetes.io/enforce-version": "latest",
+            },
+        },
+    }
+
+
+def agent_config_map(setting: Setting) -> dict[str, Any]:
+    """Return the agent's text as an object that pods mount: so any Python image will do."""
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": AGENT_CONFIG_MAP, "labels": {RUN_LABEL: setting.names.run}},
+        "data": {"agent.py": setting.agent},
+    }
+
+
+def service(each: Service, setting: Setting) -> dict[str, Any]:
+    """Return a ClusterIP Service."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": each.name, "labels": {RUN_LABEL: setting.names.run}},
+        "spec": {
+            "selector": dict(each.selector),
+            "ports": [
+                {
+                    "name": f"{port.protocol.lower()}-{port.port}",
+                    "port": port.port,
+                    "targetPort": port.target_port,
+                    "protocol": str(port.protocol),
+                }
+                for port in each.ports
+            ],
+        },
+    }
+
+
+def pod(each: Pod, setting: Setting) -> dict[str, Any]:
+    """Return a probe pod on the worker that it is meant for, with exactly the world's labels and the run's."""
+    spec: dict[str, Any] = {
+        "nodeSelector": {_HOSTNAME_LABEL: setting.workers[each.node % len(setting.workers)]},
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "terminationGracePeriodSeconds": 1,
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": _NOBODY,
+            "seccompProfile": {"type": "RuntimeDefault"},
+            # Ports below 1024 without a capability. On the list of safe sysctls, and allowed by `restricted`.
+            "sysctls": [{"name": "net.ipv4.ip_unprivileged_port_start", "value": "0"}],
+        },
+        "restartPolicy": "Always",
+        "containers": [_container(each, setting)],
+        "volumes": [{"name": "agent", "configMap": {"name": AGENT_CONFIG_MAP}}],
+    }
+    if each.phase is Phase.PENDING:
+        spec["schedulingGates"] = [{"name": _PENDING_GATE}]
+    elif each.phase is not Phase.RUNNING:
+        spec["restartPolicy"] = "Never"
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": each.name, "labels": {**each.labels, RUN_LABEL: setting.names.run}},
+        "spec": spec,
+    }
+
+
+def _container(each: Pod, setting: Setting) -> dict[str, Any]:
+    return {
+        "name": CONTAINER,
+        "image": setting.image,
+        "imagePullPolicy": "IfNotPresent",
+        "command": _command(each, setting),
+        "ports": _ports(each.servers),
+        "volumeMounts": [{"name": "agent", "mountPath": "/netpol", "readOnly": True}],
+        "resources": {"requests": {"cpu": "10m", "memory": "32Mi"}},
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+    }
+
+
+def _command(each: Pod, setting: Setting) -> list[str]:
+    if each.phase in {Phase.SUCCEEDED, Phase.FAILED}:
+        return ["python3", "-c", f"raise SystemExit({int(each.phase is Phase.FAILED)})"]
+    who = identity(setting.names.unique, each)
+    return ["python3", "-u", AGENT_PATH, "serve", "--identity", who, *server_arguments(each.servers)]
+
+
+def server_arguments(servers: Sequence[Server]) -> list[str]:
+    """Return what the agent is told to listen on."""
+    return [f"{server.port}/{server.protocol}" for server in servers]
+
+
+def _ports(servers: Sequence[Server]) -> list[dict[str, Any]]:
+    return [
+        {
+            "containerPort": server.port,
+            "protocol": str(server.protocol),
+            **({"name": server.name} if server.name else {}),
+        }
+        for server in servers
+    ]

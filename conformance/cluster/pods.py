@@ -1,0 +1,122 @@
+"""Probe pods: made side by side, waited for, and explained when they do not come up."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from conformance.cluster import diagnosis, manifests
+from conformance.cluster.client import FORBIDDEN, ApiError, failing_as, namespace_path
+from conformance.cluster.naming import RUN_LABEL
+from conformance.cluster.waiting import retried, until_none_left
+from conformance.model.world import Phase
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from conformance.cluster.client import Api
+    from conformance.cluster.manifests import Setting
+    from conformance.cluster.options import ClusterTimeouts
+    from conformance.errors import ConformanceError
+    from conformance.model.world import Pod
+
+_MOST_CAUSES = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """Where a pod came to be: its addresses, the cluster's preferred family first, and the address of its node."""
+
+    addresses: tuple[str, ...]
+    node_address: str
+
+
+class Pods:
+    """The pods of one arena. Errors are of the kind that the caller names: the same fault means different things to it."""
+
+    def __init__(self, api: Api, setting: Setting, timeouts: ClusterTimeouts) -> None:
+        self._api = api
+        self._setting = setting
+        self._timeouts = timeouts
+
+    def create(self, pod: Pod, kind: type[ConformanceError]) -> None:
+        """Ask for a pod; a namespace that is too new to have a service account is given a moment."""
+        path = self._path(pod.namespace)
+        body = manifests.pod(pod, self._setting)
+        with failing_as(kind, f"pod {pod.ref} was not created", self._api):
+            retried(lambda: self._api.create(path, body), _too_new, self._timeouts.service_account)
+
+    def wait(self, pods: Sequence[Pod], kind: type[ConformanceError]) -> Mapping[str, Placed]:
+        """Wait until pods are in the phase that they are meant for, and say where they came to be."""
+        found: dict[str, dict[str, Any]] = {}
+        began = time.monotonic()
+
+        def look() -> list[Pod]:
+            with failing_as(kind, "the pods could not be waited for", self._api):
+                found.update(self._all({pod.namespace for pod in pods}))
+            left = [pod for pod in pods if not diagnosis.is_up(found.get(pod.ref, {}), pod.phase)]
+            late = time.monotonic() - began > self._timeouts.image_pull
+            stuck = [pod for pod in left if _is_stuck(found.get(pod.ref, {}), late=late)]
+            if stuck:
+                raise self._failure(stuck, found, kind)
+            return left
+
+        if left := until_none_left(look, self._timeouts.pod_ready):
+            raise self._failure(left, found, kind)
+        return {pod.ref: _placed(found[pod.ref]) for pod in pods}
+
+    def delete(self, pod: Pod, kind: type[ConformanceError]) -> None:
+        """Delete a pod and wait until it is gone."""
+        path = self._path(pod.namespace, pod.name)
+        with failing_as(kind, f"pod {pod.ref} was not deleted", self._api):
+            self._api.delete(path)
+            left = until_none_left(lambda: [path] * self._api.exists(path), self._timeouts.gone)
+        if left:
+            raise kind(f"pod {pod.ref} is still there {self._timeouts.gone:g} s after it was deleted")
+
+    def _all(self, namespaces: set[str]) -> dict[str, dict[str, Any]]:
+        query = {"labelSelector": f"{RUN_LABEL}={self._setting.names.run}"}
+        return {
+            f"{namespace}/{each['metadata']['name']}": each
+            for namespace in namespaces
+            for each in self._api.items(self._path(namespace), query)
+        }
+
+    def _failure(
+        self, pods: Sequence[Pod], found: Mapping[str, Mapping[str, Any]], kind: type[ConformanceError]
+    ) -> ConformanceError:
+        wanted = "come up" if all(pod.phase is Phase.RUNNING for pod in pods) else "reach their phases"
+        described = [f"{pod.ref}: {self._described(pod, found.get(pod.ref))}" for pod in pods[:_MOST_CAUSES]]
+        more = [f"and {len(pods) - _MOST_CAUSES} more"] if len(pods) > _MOST_CAUSES else []
+        return kind(
+            f"{len(pods)} probe pod{'s' if len(pods) > 1 else ''} did not {wanted}",
+            causes=(*described, *more),
+            hint=diagnosis.hint(described),
+        )
+
+    def _described(self, pod: Pod, found: Mapping[str, Any] | None) -> str:
+        if not found:
+            return "it is not there"
+        query = {"fieldSelector": f"involvedObject.name={pod.name},involvedObject.uid={found['metadata']['uid']}"}
+        try:
+            events = self._api.items(namespace_path(self._setting.names.namespace(pod.namespace), "events"), query)
+        except ApiError:
+            events = []  # events are not everyone's to read, and the pod itself says something too
+        return diagnosis.describe(found, events)
+
+    def _path(self, namespace: str, *rest: str) -> str:
+        return namespace_path(self._setting.names.namespace(namespace), "pods", *rest)
+
+
+def _too_new(error: BaseException) -> bool:
+    return isinstance(error, ApiError) and error.status == FORBIDDEN and "serviceaccount" in error.message
+
+
+def _is_stuck(found: Mapping[str, Any], *, late: bool) -> bool:
+    return diagnosis.is_hopeless(found) or (late and diagnosis.lacks_image(found))
+
+
+def _placed(found: Mapping[str, Any]) -> Placed:
+    status = found["status"]
+    return Placed(tuple(each["ip"] for each in status.get("podIPs") or ()), status.get("hostIP", ""))

@@ -1,0 +1,110 @@
+"""The target `kubernetes`: any cluster that a kubeconfig names."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from conformance.cluster import access, detect
+from conformance.cluster.arena import KubernetesArena
+from conformance.cluster.client import Api, ApiError, failing_as, namespace_path, reachable
+from conformance.cluster.manifests import Setting
+from conformance.cluster.naming import Names
+from conformance.cluster.options import DEFAULT_IMAGE, ClusterTimeouts, KubernetesOptions
+from conformance.errors import ConformanceError, TargetUnavailable, UsageError
+from conformance.runner.clock import SystemClock
+from conformance.runner.target import Description
+from conformance.runner.timeouts import Timeouts
+
+if TYPE_CHECKING:
+    from conformance.model.world import World
+    from conformance.runner.timeouts import Clock
+
+__all__ = ["DEFAULT_IMAGE", "ClusterTimeouts", "KubernetesOptions", "KubernetesTarget"]
+
+
+class KubernetesTarget:
+    """A cluster that exists already. It is asked for its version at once, so that a wrong context shows before anything else."""
+
+    clock: ClassVar[Clock] = SystemClock()
+    timeouts: ClassVar[Timeouts] = Timeouts()
+
+    def __init__(self, options: KubernetesOptions) -> None:
+        if not options.context:
+            raise UsageError("no context is named, and the suite never takes the current one by itself")
+        self._options = options
+        self._api = Api(options.context, options.kubeconfig, options.timeouts)
+        self._version = reachable(self._api)
+        self._permitted = False
+        self._arenas: list[KubernetesArena] = []
+
+    def describe(self) -> Description:
+        nodes = self._nodes()
+        daemon_sets = self._optional("/apis/apps/v1/daemonsets")
+        kube_proxy = None
+        with suppress(ApiError):  # not there, or not this account's to read: then its mode is unknown
+            kube_proxy = self._api.get(namespace_path("kube-system", "configmaps", "kube-proxy"))
+        found = detect.implementation(daemon_sets, nodes)
+        return Description(
+            "kubernetes", found.name, found.version, detect.environment(self._version, nodes, kube_proxy)
+        )
+
+    def open_arena(self, world: World, name: str) -> KubernetesArena:
+        self._check_permissions()
+        nodes = self._nodes()
+        workers = detect.workers(nodes)
+        if not workers:
+            raise TargetUnavailable(
+                f"no node of context {self._options.context!r} takes pods",
+                causes=[f"{node['metadata']['name']} is not ready, cordoned or tainted" for node in nodes],
+                hint="`kubectl get nodes` and `kubectl describe node` say why",
+            )
+        setting = Setting(Names(self._options.run, name), self._options.image, workers, _agent())
+        arena = KubernetesArena(self._api, self._options, setting, detect.internal_address(nodes[0]))
+        self._arenas.append(arena)
+        try:
+            arena.bring_up(world)
+        except BaseException:  # Ctrl-C too: nothing may be left behind
+            with suppress(ConformanceError):  # what went wrong first is what counts
+                arena.close()
+            raise
+        return arena
+
+    def close(self) -> None:
+        """Remove arenas that are still open; the cluster itself stays."""
+        with ThreadPoolExecutor(max_workers=8) as pool:
+            closing = [pool.submit(arena.close) for arena in self._arenas]
+        self._arenas.clear()
+        self._api.close()
+        for each in closing:
+            each.result()
+
+    def _nodes(self) -> list[dict[str, Any]]:
+        with failing_as(TargetUnavailable, "the cluster's nodes cannot be listed", self._api):
+            return self._api.items("/api/v1/nodes")
+
+    def _optional(self, path: str) -> list[dict[str, Any]]:
+        try:
+            return self._api.items(path)
+        except ApiError:
+            return []
+
+    def _check_permissions(self) -> None:
+        """Refuse to start what could not be finished, or could not be cleaned up afterwards."""
+        if self._permitted:
+            return
+        with failing_as(TargetUnavailable, "the account's permissions cannot be asked for", self._api):
+            missing = access.missing(self._api)
+        if missing:
+            raise TargetUnavailable(
+                f"the account of context {self._options.context!r} may not do what the suite needs",
+                causes=[f"it may not {each}" for each in missing],
+                hint="bind the ClusterRole of docs/running-on-your-cluster.md to it",
+            )
+        self._permitted = True
+
+
+def _agent() -> str:
+    return files("conformance").joinpath("agent.py").read_text(encoding="utf-8")

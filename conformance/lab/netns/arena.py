@@ -1,0 +1,245 @@
+"""One world, alive in network namespaces. Every change is in force when its method returns."""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from conformance.errors import ActionFailed, ProbeFailed
+from conformance.lab.netns.addressing import Addresses, endpoint_address
+from conformance.lab.netns.compile import NodeRules, compile_forwards, compile_rules
+from conformance.lab.netns.fault import LabFault, hint, machine_settings
+from conformance.lab.netns.machines import Machines
+from conformance.model.case import (
+    ApplyPolicy,
+    CreateNamespace,
+    CreatePod,
+    CreateService,
+    DeleteNamespace,
+    DeletePod,
+    DeletePolicy,
+    LabelNamespace,
+    LabelPod,
+)
+from conformance.model.state import State
+from conformance.model.world import Phase, Protocol, World
+from conformance.runner.probing import Prober
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from conformance.lab.netns.control import Keeper
+    from conformance.model.case import Action
+    from conformance.model.flow import Flow
+    from conformance.model.matrix import Observation
+    from conformance.model.policy import NetworkPolicy
+    from conformance.model.world import Endpoint, Namespace, Pod, Service
+    from conformance.runner.probing import Stream
+
+#: How long a new agent may take until all its servers answer, and how long each of them is given in one try.
+READY_TIMEOUT = 20.0
+LOOPBACK_TIMEOUT = 1.0
+_NODES = 2  # there are never fewer, so that a case can put a pod on a node that has none
+
+
+class NetnsArena:
+    """An arena as `runner.target.Arena` describes it. It is complete once `open` has returned."""
+
+    def __init__(self, keeper: Keeper, name: str) -> None:
+        self._addresses = Addresses()
+        self._state = State(World())
+        self._prober = Prober(name, self._agent)
+        self._machines = Machines(keeper, name)
+        self._open = True
+
+    def open(self, world: World) -> None:
+        """Bring a world to life; LabFault, ActionFailed or ProbeFailed where that fails."""
+        pods = {ref: self._with_address(pod) for ref, pod in world.pods.items()}
+        services = {ref: self._with_service_address(service) for ref, service in world.services.items()}
+        endpoints = {
+            ref: replace(endpoint, addresses=(endpoint_address(number),))
+            for number, (ref, endpoint) in enumerate(world.endpoints.items())
+        }
+        self._state = State(World(dict(world.namespaces), pods, services, endpoints))
+        for node in range(max([_NODES - 1, *(pod.node for pod in pods.values())]) + 1):
+            self._machines.add_node(node, NodeRules())
+        self._enforce(self._state)
+        for pod in self.world.running:
+            self._machines.add_pod(pod)
+        for number, endpoint in enumerate(endpoints.values()):
+            self._machines.add_endpoint(endpoint, number)
+        owners: list[Pod | Endpoint] = [*self.world.running, *endpoints.values()]
+        self._prober.open(owner.ref for owner in owners)
+        for owner in owners:
+            self._wait_until_alive(owner)
+
+    @property
+    def world(self) -> World:
+        return self._state.world
+
+    @property
+    def closed(self) -> bool:
+        return not self._open
+
+    @property
+    def unsupported(self) -> Mapping[str, str]:
+        found = {"ipv6": "the netns lab connects its pods by IPv4 only"}
+        if not all(hello.get("sctp") for hello in self._prober.hellos.values()):
+            found["sctp"] = "this machine's kernel has no SCTP"
+        return found
+
+    def apply_policy(self, policy: NetworkPolicy) -> None:
+        self._change(f"apply policy {policy.ref}", ApplyPolicy(policy))
+
+    def delete_policy(self, ref: str) -> None:
+        self._change(f"delete policy {ref}", DeletePolicy(ref))
+
+    def label_pod(self, ref: str, labels: Mapping[str, str | None]) -> None:
+        self._change(f"label pod {ref}", LabelPod(ref, labels))
+
+    def label_namespace(self, name: str, labels: Mapping[str, str | None]) -> None:
+        self._change(f"label namespace {name}", LabelNamespace(name, labels))
+
+    def create_namespace(self, namespace: Namespace) -> None:
+        what = f"create namespace {namespace.name}"
+        _refuse_twin(what, namespace.name, self.world.namespaces)
+        self._change(what, CreateNamespace(namespace))
+
+    def delete_namespace(self, name: str) -> None:
+        what = f"delete namespace {name}"
+        with self._acting(what):
+            after = self._after(what, DeleteNamespace(name))
+            for ref in self.world.pods.keys() - after.world.pods.keys():
+                self._remove(self.world.pods[ref])
+            self._enforce(after)
+
+    def create_pod(self, pod: Pod) -> None:
+        """Make a pod whose rules are in force before its agent runs: it must never be open for a moment."""
+        what = f"create pod {pod.ref}"
+        _refuse_twin(what, pod.ref, self.world.pods)
+        before = self._state
+        with self._acting(what):
+            self._after(what, CreatePod(pod))  # complains about a missing namespace before an address is taken
+            pod = self._with_address(pod)
+            after = self._after(what, CreatePod(pod))
+            if pod.phase is not Phase.RUNNING:
+                self._enforce(after)
+                return
+            try:
+                self._machines.add_node(pod.node, NodeRules((), compile_forwards(self.world)))
+                self._enforce(after)
+                self._machines.add_pod(pod)
+                self._prober.open([pod.ref])
+                self._wait_until_alive(pod)
+            except (LabFault, ActionFailed, ProbeFailed):
+                self._remove(pod)
+                self._enforce(before)
+                raise
+
+    def delete_pod(self, ref: str) -> None:
+        what = f"delete pod {ref}"
+        with self._acting(what):
+            after = self._after(what, DeletePod(ref))
+            self._remove(self.world.pods[ref])
+            self._enforce(after)
+
+    def create_service(self, service: Service) -> None:
+        what = f"create Service {service.ref}"
+        _refuse_twin(what, service.ref, self.world.services)
+        with self._acting(what):
+            self._after(what, CreateService(service))
+            self._enforce(self._after(what, CreateService(self._with_service_address(service))))
+
+    def delete_service(self, ref: str) -> None:
+        what = f"delete Service {ref}"
+        with self._acting(what):
+            service = self.world.services.get(ref)
+            if service is None:
+                raise ActionFailed(f"cannot {what}: there is no {ref}")
+            rest = {key: each for key, each in self.world.services.items() if key != ref}
+            self._enforce(replace(self._state, world=replace(self.world, services=rest)))
+            for address in service.addresses:
+                self._addresses.give_back(address)
+
+    def probe(self, flows: Sequence[Flow], timeout: float) -> Mapping[Flow, Observation]:
+        return self._prober.probe(self.world, flows, timeout)
+
+    def commands(self, flow: Flow, policies: Sequence[NetworkPolicy]) -> Sequence[str]:  # noqa: ARG002 -- see below
+        """Return none: the namespaces end with the run, so a command that names them would not work for its reader."""
+        return ()
+
+    def close(self) -> None:
+        if self._open:
+            self._open = False
+            self._prober.close()
+            self._machines.close()
+
+    def _agent(self, ref: str) -> Stream:
+        """Start an agent; `runner.probing` asks for one whenever it has no line to it, or none that works."""
+        owner = self.world.pods.get(ref) or self.world.endpoints.get(ref)
+        if owner is None or not self._open:
+            raise ProbeFailed(f"there is no {ref} to probe from")
+        try:
+            return self._machines.agent(owner)
+        except LabFault as fault:
+            raise ProbeFailed(f"the agent of {ref} did not start", causes=[fault.what]) from fault
+
+    def _wait_until_alive(self, owner: Pod | Endpoint) -> None:
+        """Wait for all servers that this kernel can have; what it cannot have is in `unsupported`."""
+        if not self._prober.hellos[owner.ref].get("sctp"):
+            owner = replace(owner, servers=tuple(each for each in owner.servers if each.protocol is not Protocol.SCTP))
+        deadline = time.monotonic() + READY_TIMEOUT
+        while silent := self._prober.alive(owner, LOOPBACK_TIMEOUT):
+            if time.monotonic() > deadline:
+                raise ActionFailed(f"{owner.ref} does not serve all its ports", causes=silent)
+
+    def _change(self, what: str, action: Action) -> None:
+        with self._acting(what):
+            self._enforce(self._after(what, action))
+
+    def _after(self, what: str, action: Action) -> State:
+        try:
+            return self._state.after(action)
+        except KeyError as error:
+            raise ActionFailed(f"cannot {what}: there is no {error.args[0]}") from error
+
+    def _enforce(self, state: State) -> None:
+        """Put a state in force, and make it the current one."""
+        try:
+            rules = compile_rules(state.world, state.policies.values())
+        except ValueError as error:  # the loader of case files lets none of these through
+            raise ActionFailed("a policy has an address that is none", causes=[str(error)]) from error
+        self._machines.enforce(rules, NodeRules((), compile_forwards(state.world)))
+        self._state = state
+
+    def _remove(self, pod: Pod) -> None:
+        self._prober.forget(pod.ref)
+        self._prober.hellos.pop(pod.ref, None)
+        self._machines.remove(pod.ref)
+        for address in pod.addresses:
+            self._addresses.give_back(address)
+
+    def _with_address(self, pod: Pod) -> Pod:
+        return replace(pod, addresses=(self._addresses.for_pod(pod.node),) if pod.phase is Phase.RUNNING else ())
+
+    def _with_service_address(self, service: Service) -> Service:
+        return replace(service, addresses=(self._addresses.for_service(),))
+
+    @contextmanager
+    def _acting(self, what: str) -> Iterator[None]:
+        """Turn whatever goes wrong while the arena is changed into ActionFailed."""
+        if not self._open:
+            raise ActionFailed(f"cannot {what}: the arena is closed")
+        try:
+            yield
+        except LabFault as fault:
+            raise ActionFailed(f"cannot {what}", causes=[fault.what], hint=hint(fault, machine_settings())) from fault
+        except ProbeFailed as error:
+            raise ActionFailed(f"cannot {what}", causes=[error.message, *error.causes], hint=error.hint) from error
+
+
+def _refuse_twin(what: str, ref: str, existing: Mapping[str, object]) -> None:
+    if ref in existing:
+        raise ActionFailed(f"cannot {what}: it is there already")

@@ -1,0 +1,125 @@
+"""The machines of one arena, alive: namespaces and their wires, the nodes' rules, and the agents."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from conformance.lab.netns import enforcement, fabric, links, nftables
+from conformance.lab.netns.compile import NodeRules
+from conformance.lab.netns.control import DATAGRAM_BYTES, script
+from conformance.lab.netns.fault import LabFault
+from conformance.lab.netns.netlink import in_datagrams
+from conformance.lab.netns.stream import PipeStream
+from conformance.runner.probing import identity
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from conformance.lab.netns.control import Keeper
+    from conformance.lab.netns.netlink import Message
+    from conformance.model.world import Endpoint, Pod
+
+
+_FABRIC = "@fabric"  # no pod or endpoint can be called that
+
+
+class Machines:
+    """Each method returns once the kernel has done it. LabFault where something went wrong."""
+
+    def __init__(self, keeper: Keeper, arena: str) -> None:
+        self._keeper = keeper
+        self._arena = arena
+        self._rules: dict[int, NodeRules] = {}
+        self._leaves: dict[str, tuple[str, fabric.Wire]] = {}  # by the owner's ref: at which router, by which wire
+        self._spaces: set[str] = set()
+        self._space(_FABRIC)
+        keeper.route(self._at(_FABRIC), fabric.fabric())
+
+    def add_node(self, node: int, forwards: NodeRules) -> None:
+        """Make a node, if it is not there yet, with the Services that all nodes know."""
+        if node in self._rules:
+            return
+        wire = fabric.node_wire(node)
+        self._connect(_FABRIC, wire, _node(node))
+        self._keeper.route(self._at(_node(node)), fabric.node_routes())
+        self._transact(node, enforcement.foundation())
+        self._rules[node] = NodeRules()
+        self._enforce(node, forwards)
+
+    def add_pod(self, pod: Pod) -> None:
+        self._leaf(pod.ref, _node(pod.node), fabric.pod_wire(pod.addresses[0]))
+
+    def add_endpoint(self, endpoint: Endpoint, number: int) -> None:
+        self._leaf(endpoint.ref, _FABRIC, fabric.endpoint_wire(number))
+
+    def remove(self, ref: str) -> None:
+        """Remove a pod's agent, cable and namespace, if it has any."""
+        if ref in self._leaves:
+            router, wire = self._leaves.pop(ref)
+            self._keeper.stop(self._at(ref))
+            self._keeper.route(self._at(router), [links.unplug(wire.index)])
+            self._leave(ref)
+
+    def agent(self, owner: Pod | Endpoint) -> PipeStream:
+        """Start an owner's agent, in the place of the one that may still be there, and return the line to it."""
+        name = self._at(owner.ref)
+        if owner.ref not in self._leaves:
+            raise LabFault(f"{owner.ref} has no namespace")
+        ports = [f"{server.port}/{server.protocol}" for server in owner.servers]
+        command = [*script("agent.py"), "endpoint", "--identity", identity(self._arena, owner), *ports]
+        self._keeper.stop(name)
+        return PipeStream(lambda streams: self._keeper.start(name, name, command, streams))
+
+    def enforce(self, rules: Mapping[int, NodeRules], elsewhere: NodeRules) -> None:
+        """Put rules in force on every node; `elsewhere` is for the nodes without a pod."""
+        for node in self._rules:
+            self._enforce(node, rules.get(node, elsewhere))
+
+    def close(self) -> None:
+        """Stop all agents and let go of all namespaces; the kernel clears the rest away."""
+        with suppress(LabFault):  # then the keeper is gone, and everything with it
+            for ref in self._leaves:
+                self._keeper.stop(self._at(ref))
+            for name in tuple(self._spaces):
+                self._leave(name)
+
+    def _enforce(self, node: int, rules: NodeRules) -> None:
+        messages = enforcement.difference(self._rules[node], rules)
+        if messages:
+            self._transact(node, messages)
+            self._rules[node] = rules
+
+    def _transact(self, node: int, messages: Sequence[Message]) -> None:
+        for part in in_datagrams(messages, DATAGRAM_BYTES):
+            self._keeper.rules(self._at(_node(node)), nftables.transaction(part))
+
+    def _leaf(self, ref: str, router: str, wire: fabric.Wire) -> None:
+        self._connect(router, wire, ref)
+        self._leaves[ref] = (router, wire)
+
+    def _connect(self, router: str, wire: fabric.Wire, leaf: str) -> None:
+        namespace = self._space(leaf)
+        try:
+            self._keeper.route(self._at(router), wire.router_side(namespace))
+            self._keeper.route(self._at(leaf), wire.leaf_side())
+        except LabFault:
+            with suppress(LabFault):
+                self._leave(leaf)
+            raise
+
+    def _space(self, name: str) -> int:
+        number = self._keeper.space(self._at(name))
+        self._spaces.add(name)
+        return number
+
+    def _leave(self, name: str) -> None:
+        self._spaces.discard(name)
+        self._keeper.leave(self._at(name))
+
+    def _at(self, name: str) -> str:
+        return f"{self._arena}:{name}"
+
+
+def _node(node: int) -> str:
+    return f"@node{node}"

@@ -1,0 +1,83 @@
+"""The target `netns`: a small cluster of network namespaces, for anybody, in seconds."""
+
+from __future__ import annotations
+
+import os
+import platform
+from typing import TYPE_CHECKING, ClassVar
+
+from conformance import __version__
+from conformance.errors import ActionFailed, ArenaFailed, ProbeFailed
+from conformance.lab.netns.arena import NetnsArena
+from conformance.lab.netns.control import Keeper
+from conformance.lab.netns.fault import LabFault, unavailable
+from conformance.runner.clock import SystemClock
+from conformance.runner.target import Description
+from conformance.runner.timeouts import Timeouts
+
+if TYPE_CHECKING:
+    from conformance.model.world import World
+    from conformance.runner.timeouts import Clock
+
+
+class NetnsTarget:
+    """A target as `runner.target.Target` describes it. Nothing is started before the first arena is opened."""
+
+    clock: ClassVar[Clock] = SystemClock()
+    #: Rules are in force when a change returns, and no packet leaves the machine: there is little to wait for.
+    timeouts: ClassVar[Timeouts] = Timeouts(
+        settle=5.0, connect=10.0, hold=0.02, quiet=0.05, probe_floor=0.15, probe_ceiling=1.0
+    )
+
+    def __init__(self) -> None:
+        self._keeper: Keeper | None = None
+        self._arenas: dict[str, NetnsArena] = {}
+
+    def describe(self) -> Description:
+        return Description(
+            target="netns",
+            implementation="netns-lab",
+            version=__version__,
+            environment={
+                "kernel": platform.release(),
+                "machine": platform.machine(),
+                "python": platform.python_version(),
+                "user": "root" if os.geteuid() == 0 else "ordinary",
+                "ip families": "IPv4",
+            },
+        )
+
+    def open_arena(self, world: World, name: str) -> NetnsArena:
+        self._arenas = {each: arena for each, arena in self._arenas.items() if not arena.closed}
+        if name in self._arenas:
+            raise ArenaFailed(f"there is an arena called {name} already", hint="give each arena a name of its own")
+        try:
+            if self._keeper is None or not self._keeper.alive:
+                self._stop_keeper()
+                self._keeper = Keeper()
+            arena = self._arenas[name] = NetnsArena(self._keeper, name)
+        except LabFault as fault:
+            raise unavailable(fault) from fault
+        try:
+            arena.open(world)
+        except LabFault as fault:
+            arena.close()
+            raise unavailable(fault, name) from fault
+        except (ActionFailed, ProbeFailed) as error:
+            arena.close()
+            causes = [error.message, *error.causes]
+            raise ArenaFailed(f"arena {name} did not come up in the netns lab", causes=causes) from error
+        except BaseException:  # such as Ctrl-C
+            arena.close()
+            raise
+        return arena
+
+    def close(self) -> None:
+        for arena in self._arenas.values():
+            arena.close()
+        self._stop_keeper()
+
+    def _stop_keeper(self) -> None:
+        if self._keeper is not None:
+            self._keeper.close()
+            self._keeper = None
