@@ -8,7 +8,9 @@ cluster. It imports nothing of the project, and the project imports nothing of i
     agent.py endpoint --identity ext#1 80/TCP ...          both in one process; it ends when stdin does
 
 A batch is one line of JSON: `{"id": 7, "timeout": 1.0, "jobs": [["10.0.0.9", 80, "TCP"], ...]}`; the answer is one line too:
-`{"id": 7, "results": [["allowed", "y/b#1", 0.0011, ""], ...]}` in the order of the jobs: outcome, who answered, seconds, detail.
+`{"id": 7, "results": [["allowed", "y/b#1", 0.0011, "", 0.0004], ...]}` in the order of the jobs: outcome, who answered, seconds, detail,
+and how many of the seconds nothing at all was heard. A flow is silent once nothing was heard of its whole batch for the timeout, since while
+answers come in, the machine may just be busy; three timeouts are the most that any flow is given.
 `allowed` needs an answer that holds this probe's own nonce. `dropped` is silence, `rejected` a refusal, `failed` a fault on this side.
 With `--towards ADDRESS` the hello line says which own address this machine uses to speak to that one.
 `{"id": 8, "routes": [["10.0.0.9", "172.18.0.3"]]}` adds host routes first (an endpoint outside the cluster needs them).
@@ -67,6 +69,7 @@ UDP_TRIES = 3  # one lost datagram must not look like a policy
 STREAM_TRIES = 2  # nor one lost SYN: the kernel sends it again only after a second
 STALL = 0.1  # an agent that looks so much too late at its clock was not running, and gives its probes their time again
 LONGEST_ANSWER = 512
+MOST_TIMEOUTS = 3
 SIOCADDRT = 0x890B
 RTF_UP, RTF_GATEWAY, RTF_HOST = 0x1, 0x2, 0x4
 
@@ -212,7 +215,7 @@ class Client:
     def start(self, message: Batch) -> None:
         problems = [problem for route in message.get("routes", ()) if (problem := add_route(*route))]
         jobs = message.get("jobs", [])
-        batch: Batch = {"id": message["id"], "results": [None] * len(jobs), "left": len(jobs)}
+        batch: Batch = {"id": message["id"], "results": [None] * len(jobs), "left": len(jobs), "heard": 0.0}
         if problems:
             batch["problems"] = problems
         self.waiting.extend(
@@ -237,7 +240,7 @@ class Client:
             self.finish(batch)
 
     def finish(self, batch: Batch) -> None:
-        del batch["left"]
+        del batch["left"], batch["heard"]
         self.say(batch)
 
     def socket(self, family: int, protocol: str) -> socket.socket:
@@ -374,7 +377,11 @@ class Probe:
         if self.over:
             return
         now = time.monotonic()
-        if not self.again and now > self.began + self.timeout + STALL:
+        heard = min(self.batch["heard"], self.began + self.timeout * (MOST_TIMEOUTS - 1))
+        due = max(self.began, heard) + self.timeout
+        if now < due:
+            self.client.loop.at(due, self.silence)
+        elif not self.again and now > due + STALL:
             self.again = True
             self.client.loop.at(now + self.timeout, self.silence)
         elif self.answer:
@@ -397,7 +404,12 @@ class Probe:
             with contextlib.suppress(KeyError, ValueError):  # one that was not watched yet
                 self.client.loop.forget(sock)
             sock.close()
-        self.client.done(self.batch, self.index, [outcome, identity, round(time.monotonic() - self.began, 6), detail])
+        now = time.monotonic()
+        waited = now - max(self.began, self.batch["heard"])
+        if outcome != "dropped":
+            self.batch["heard"] = now
+        result = [outcome, identity, round(now - self.began, 6), detail, round(waited, 6)]
+        self.client.done(self.batch, self.index, result)
 
 
 def supports_sctp() -> bool:

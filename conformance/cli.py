@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -27,6 +28,9 @@ app = typer.Typer(
 )
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+_MOST_USUAL_WORKERS = 4
+_WORTH_WORKERS = 10  # below that, starting workers takes longer than they save
 
 EXIT_DATA = CaseFileError.exit_status
 
@@ -103,6 +107,7 @@ def run(
     arguments += [f"--netpol-unsupported={feature}" for feature in unsupported or ()]
     arguments += [f"--netpol-timeout={each}" for each in timeout or ()]
     arguments += ["--netpol-keep"] if keep else []
+    workers = workers or _usual_workers(target, len(files))
     for flag, value in (("-n", workers), ("-k", keyword), ("-m", marker)):
         arguments += [flag, value] if value else []
     arguments += [f"--junit-xml={junit}"] if junit else []
@@ -224,6 +229,12 @@ def _pytest(arguments: Sequence[str]) -> int:
     # The user's own pytest settings are about their tests, not about this run.
     fixed = ["-c", str(Path(__file__).parent / "run.ini"), f"--rootdir={Path.cwd()}", "-p", "no:cacheprovider"]
     return int(pytest.main([*fixed, *arguments]))
+
+
+def _usual_workers(target: str, files: int) -> str:
+    """Return how many cases run side by side where the user does not say: in the lab, where arenas cost nothing, one a core."""
+    cores = min(os.cpu_count() or 1, _MOST_USUAL_WORKERS)
+    return str(cores) if target == "netns" and cores > 1 and files >= _WORTH_WORKERS else ""
 
 
 def _paths(paths: list[Path] | None) -> list[Path]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from conformance.cluster.kind import KindOptions
+    from conformance.cluster.kind import Cluster, KindOptions
     from conformance.runner.target import Target
 
 NAMES = ("netns", "kubernetes", "kind", "mini:NAME")
@@ -62,8 +62,56 @@ def make(options: TargetOptions) -> Target:
     return makers[kind](options, name)
 
 
-def kind_options(options: TargetOptions) -> KindOptions:
-    """Return the options of the kind target, for those who make the cluster before the target."""
+@dataclass(frozen=True, slots=True)
+class SharedKind:
+    """A kind cluster that one process makes and several run on."""
+
+    cluster: Cluster
+    options: KindOptions
+
+    def for_workers(self) -> dict[str, str]:
+        """Return the options by which another process runs on this cluster."""
+        from conformance.cluster.kind import kubernetes_options  # noqa: PLC0415 -- loaded already
+
+        chosen = kubernetes_options(self.cluster, self.options)
+        return {
+            "target": "kubernetes",
+            "context": chosen.context,
+            "kubeconfig": chosen.kubeconfig or "",
+            "image": chosen.image,
+            "external": shlex.join(chosen.external_command),
+        }
+
+    def close(self) -> None:
+        """Delete the cluster, unless it is to be kept."""
+        from conformance.cluster.kind import delete  # noqa: PLC0415 -- loaded already
+
+        delete(self.cluster, self.options.timeouts)
+
+
+def shared_kind(options: TargetOptions) -> SharedKind:
+    """Make the cluster of target kind for workers that are yet to start."""
+    from conformance.cluster.kind import create  # noqa: PLC0415 -- only who needs a cluster pays for its client
+
+    chosen = _kind_options(options)
+    return SharedKind(create(chosen), chosen)
+
+
+def cleanup(*, context: str, kubeconfig: str, run: str, kind_name: str) -> tuple[str, ...]:
+    """Remove what killed runs left: on a cluster, or a kind cluster itself. Return what was removed."""
+    if kind_name:
+        from conformance.cluster.kind import delete_by_name  # noqa: PLC0415 -- only who needs a cluster pays for its client
+
+        delete_by_name(kind_name)
+        return (f"kind cluster {kind_name}",)
+    if not context:
+        raise UsageError("name the cluster to clean up", hint="with --context, or with --kind-name for one that kind made")
+    from conformance.cluster.cleanup import cleanup as clean  # noqa: PLC0415 -- as above
+
+    return clean(context, kubeconfig or None, run or None)
+
+
+def _kind_options(options: TargetOptions) -> KindOptions:
     from conformance.cluster.kind import KindOptions  # noqa: PLC0415 -- only who needs a cluster pays for its client
 
     return KindOptions(
@@ -106,7 +154,7 @@ def _kubernetes(options: TargetOptions, _: str) -> Target:
 def _kind(options: TargetOptions, _: str) -> Target:
     from conformance.cluster.kind import KindTarget  # noqa: PLC0415 -- as above
 
-    return KindTarget(kind_options(options))
+    return KindTarget(_kind_options(options))
 
 
 def _miniature(_: TargetOptions, name: str) -> Target:

@@ -123,7 +123,7 @@ def _rows(source: Source, path: Path, expect: Expectation, tried: tuple[Flow, ..
             for text in _idle(row, tried):
                 lost = not external and any("ext" in each for each in (*row.sources, *row.destinations))
                 hint = "; ext is tried only by cases with an external-… feature" if lost else ""
-                source.complain((*path, name, index), f"{row.text!r} {text}{hint}")
+                source.complain((*path, name, index), f"{row.text!r}: {text}{hint}")
 
 
 def _idle(row: Row, tried: tuple[Flow, ...]) -> Iterator[str]:
@@ -132,7 +132,7 @@ def _idle(row: Row, tried: tuple[Flow, ...]) -> Iterator[str]:
     for patterns, refs, what in ((row.sources, sources, "source"), (row.destinations, destinations, "destination")):
         for pattern in patterns:
             if not any(matches_ref(pattern, ref) for ref in refs):
-                yield f"matches none of the flows that this step tries: {pattern} is the {what} of none"
+                yield f"{pattern} is the {what} of none of the flows that this step tries"
                 return
     if not any(row.matches(flow) for flow in tried):
         yield "matches none of the flows that this step tries"

@@ -133,6 +133,8 @@ def _rules(source: Source, spec_path: Path, spec: Any, direction: Direction) -> 
 
 def _peer(source: Source, path: Path, raw: Any) -> Peer:
     fields = mapping(source, path, raw)
+    if not (raw is None or isinstance(raw, dict)):
+        return Peer()
     unknown_fields(source, path, fields, ("podSelector", "namespaceSelector", "ipBlock"))
     present = {name for name, value in fields.items() if value is not None}
     if not present:
@@ -153,6 +155,8 @@ def _peer(source: Source, path: Path, raw: Any) -> Peer:
 
 def _ip_block(source: Source, path: Path, raw: Any) -> IPBlock:
     fields = mapping(source, path, raw)
+    if not isinstance(raw, dict):
+        return IPBlock("")
     unknown_fields(source, path, fields, ("cidr", "except"))
     cidr = fields.get("cidr")
     outer = None

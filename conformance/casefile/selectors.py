@@ -30,6 +30,8 @@ def label_selector(source: Source, path: Path, raw: Any) -> LabelSelector:
 
 def requirement(source: Source, path: Path, raw: Any) -> Requirement | None:
     fields = mapping(source, path, raw)
+    if not (raw is None or isinstance(raw, dict)):
+        return None
     unknown_fields(source, path, fields, ("key", "operator", "values"))
     key = fields.get("key")
     if not isinstance(key, str):
@@ -37,7 +39,7 @@ def requirement(source: Source, path: Path, raw: Any) -> Requirement | None:
         source.complain((*path, "key"), text)
         key = ""
     else:
-        check_key(source, (*path, "key"), key)
+        check_key(source, (*path, "key"), key, is_key=False)
     values = strings(source, (*path, "values"), fields.get("values"))
     for index, value in enumerate(values):
         check_value(source, (*path, "values", index), value)
@@ -74,13 +76,14 @@ def labels(source: Source, path: Path, raw: Any, *, removable: bool = False) -> 
     return read
 
 
-def check_key(source: Source, path: Path, key: str) -> None:
+def check_key(source: Source, path: Path, key: str, *, is_key: bool = True) -> None:
+    """Complain about what is no label key; `is_key` tells whether it is a key of the file too, or a value in it."""
     prefix, slash, name = key.rpartition("/")
     good_name = 0 < len(name) <= _MOST_NAME and _NAME.fullmatch(name)
     good_prefix = not slash or (0 < len(prefix) <= _MOST_PREFIX and _SUBDOMAIN.fullmatch(prefix))
     if not (good_name and good_prefix):
         text = "a label key is a name of at most 63 of A-Za-z0-9-_. with an optional DNS prefix and a slash"
-        source.complain(path, f"Invalid value: {key!r}: {text}", key=True)
+        source.complain(path, f"Invalid value: {key!r}: {text}", key=is_key)
 
 
 def check_value(source: Source, path: Path, value: str) -> None:

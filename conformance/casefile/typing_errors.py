@@ -60,7 +60,7 @@ def _path(detail: ErrorDetails, data: Any) -> Path:
     """Drop what is no part of the file: the branch names that pydantic adds to the place of a union."""
     path: list[str | int] = []
     for part in detail["loc"]:
-        inside = part in data if isinstance(data, dict) else isinstance(data, list)
+        inside = part in data if isinstance(data, dict) else isinstance(data, list) and isinstance(part, int)
         if inside:
             data = data[part]
         elif part in {"int", "str", "constrained-int"}:

@@ -27,6 +27,8 @@ def load_waivers(file: Path) -> Mapping[str, Waiver]:
     for index, raw in items(source, ("waivers",), fields.get("waivers")):
         path = ("waivers", index)
         item = mapping(source, path, raw)
+        if not (raw is None or isinstance(raw, dict)):
+            continue
         unknown_fields(source, path, item, ("case", "reason", "link"))
         for name in ("case", "reason"):
             value = item.get(name)

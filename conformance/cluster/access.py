@@ -1,7 +1,12 @@
-"""What an account needs on a cluster to run the suite: written down once, asked for before anything is made."""
+"""What an account needs on a cluster to run the suite: written down once, asked for before anything is made.
+
+Run as a program, it prints the ClusterRole.
+"""
 
 from __future__ import annotations
 
+import json
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -10,6 +15,7 @@ if TYPE_CHECKING:
     from conformance.cluster.client import Api
 
 ROLE_NAME = "netpol-conformance"
+MAKE_ROLE = "python -m conformance.cluster.access | kubectl apply -f -"
 _SIDE_BY_SIDE = 16
 
 
@@ -72,3 +78,7 @@ def _may(api: Api, rule: Rule, verb: str) -> bool:
     }
     answer = api.create("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", review)
     return bool(answer["status"].get("allowed"))
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(cluster_role(), indent=2) + "\n")

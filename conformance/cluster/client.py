@@ -179,7 +179,7 @@ def _hint(error: ApiError, api: Api) -> str | None:
     if error.status == UNAUTHORIZED:
         return f"the credentials of context {api.context!r} are missing, expired or not accepted"
     if error.status == FORBIDDEN and "forbidden: User" in error.message:
-        return "the account lacks that permission; `conformance.cluster.access` lists all that the suite needs"
+        return "the account lacks that permission; `python -m conformance.cluster.access` prints a ClusterRole with all that is needed"
     return None
 
 

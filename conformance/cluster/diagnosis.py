@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 _HOPELESS = frozenset({"InvalidImageName", "ErrImageNeverPull", "CreateContainerConfigError", "CreateContainerError"})
 #: Reasons that may pass, such as a registry's hiccup, but seldom do.
 _IMAGE = frozenset({"ErrImagePull", "ImagePullBackOff", "RegistryUnavailable", "ImageInspectError"})
+_RESTARTS = 3
 _MIRROR = "name an image that the nodes can pull, such as a mirror of it, with --netpol-image"
 _HINTS = {
     **dict.fromkeys((*_IMAGE, "InvalidImageName", "ErrImageNeverPull"), _MIRROR),
@@ -44,6 +45,12 @@ def reasons(pod: Mapping[str, Any]) -> tuple[str, ...]:
 
 def is_hopeless(pod: Mapping[str, Any]) -> bool:
     return bool(_HOPELESS.intersection(reasons(pod)))
+
+
+def is_crashing(pod: Mapping[str, Any]) -> bool:
+    """Whether a container that is meant to stay up was started again and again."""
+    statuses = pod.get("status", {}).get("containerStatuses") or ()
+    return any(each.get("restartCount", 0) >= _RESTARTS for each in statuses)
 
 
 def lacks_image(pod: Mapping[str, Any]) -> bool:

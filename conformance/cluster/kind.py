@@ -10,13 +10,14 @@ import tempfile
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from conformance.cluster import diagnosis, implementations
 from conformance.cluster.client import Api, ApiError
 from conformance.cluster.options import DEFAULT_IMAGE, ClusterTimeouts, KubernetesOptions, new_run
 from conformance.cluster.programs import ENGINE, KIND, KUBECTL, require, run, succeeds
 from conformance.cluster.target import KubernetesTarget
+from conformance.cluster.waiting import retried
 from conformance.errors import ConformanceError, TargetUnavailable, UsageError
 from conformance.model.world import Phase
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from conformance.cluster.implementations import Pinned
     from conformance.model.world import World
     from conformance.runner.target import Description
+    from conformance.runner.timeouts import Clock, Timeouts
 
 #: What the names of clusters begin with that no user has named.
 PREFIX = "netpol-conformance-"
@@ -37,12 +39,14 @@ class KindTimeouts:
     """Seconds.
 
     - `create`, `delete`: until kind has made or deleted the cluster's containers
+    - `start_again`: how long kind is called again when a busy machine starts a node slower than kind has patience for
     - `install`: until kubectl has applied the implementation's manifest
     - `ready`: until the nodes are ready, and until each rollout is complete; pulling images is in it
     - `image`: until the probe image is pulled, and until it is on the nodes
     """
 
     create: float = 600.0
+    start_again: float = 120.0
     delete: float = 120.0
     install: float = 120.0
     ready: float = 300.0
@@ -94,6 +98,9 @@ class Cluster:
 
 class KindTarget:
     """A kind cluster, from its making to its end."""
+
+    clock: ClassVar[Clock] = KubernetesTarget.clock
+    timeouts: ClassVar[Timeouts] = KubernetesTarget.timeouts
 
     def __init__(self, options: KindOptions) -> None:
         self._options = options
@@ -197,11 +204,12 @@ def _make(cluster: Cluster, config: Path, pinned: Pinned, options: KindOptions) 
     timeouts = options.timeouts
     node_image = ("--image", options.node_image) if options.node_image else ()
     words = ("create", "cluster", "--name", cluster.name, "--config", str(config), *node_image)
-    run(
-        f"making the kind cluster {cluster.name}",
-        *(KIND, *words, "--kubeconfig", cluster.kubeconfig, "--wait", "0s"),
-        timeout=timeouts.create,
-        hint="https://kind.sigs.k8s.io/docs/user/known-issues/ knows the usual reasons",
+    command = (KIND, *words, "--kubeconfig", cluster.kubeconfig, "--wait", "0s")
+    hint = "https://kind.sigs.k8s.io/docs/user/known-issues/ knows the usual reasons"
+    retried(
+        lambda: run(f"making the kind cluster {cluster.name}", *command, timeout=timeouts.create, hint=hint),
+        _too_slow_a_start,
+        timeouts.start_again,
     )
     if pinned.manifest:
         # Server-side, since the definitions of some plugins are too long for the annotation of the other way.
@@ -217,6 +225,11 @@ def _make(cluster: Cluster, config: Path, pinned: Pinned, options: KindOptions) 
         ) from error
     if options.keep:
         _export_to_user(cluster, timeouts)
+
+
+def _too_slow_a_start(error: BaseException) -> bool:
+    """Whether a busy machine made kind give up on a node's start-up; it has taken everything back by then."""
+    return isinstance(error, TargetUnavailable) and any("could not find a log line" in each for each in error.causes)
 
 
 def _wait(cluster: Cluster, pinned: Pinned, timeouts: KindTimeouts) -> None:

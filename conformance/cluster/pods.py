@@ -114,7 +114,7 @@ def _too_new(error: BaseException) -> bool:
 
 
 def _is_stuck(found: Mapping[str, Any], *, late: bool) -> bool:
-    return diagnosis.is_hopeless(found) or (late and diagnosis.lacks_image(found))
+    return diagnosis.is_hopeless(found) or diagnosis.is_crashing(found) or (late and diagnosis.lacks_image(found))
 
 
 def _placed(found: Mapping[str, Any]) -> Placed:

@@ -101,7 +101,7 @@ class KubernetesTarget:
             raise TargetUnavailable(
                 f"the account of context {self._options.context!r} may not do what the suite needs",
                 causes=[f"it may not {each}" for each in missing],
-                hint="bind the ClusterRole of docs/running-on-your-cluster.md to it",
+                hint=f"`{access.MAKE_ROLE}` makes a ClusterRole {access.ROLE_NAME} that holds all of it: bind it to the account",
             )
         self._permitted = True
 

@@ -23,11 +23,15 @@ class Observed(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """One probe's result. `seconds` is how long it took, `detail` what the socket or the stream said."""
+    """One probe's result. `seconds` is how long it took, `detail` what the socket or the stream said.
+
+    `waited` is how many of the seconds nothing at all was heard of its batch: a busy machine makes a batch slow, but not silent.
+    """
 
     observed: Observed
     seconds: float = 0.0
     detail: str = ""
+    waited: float = 0.0
 
 
 class CellVerdict(StrEnum):

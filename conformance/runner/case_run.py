@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from conformance.errors import ConformanceError
-from conformance.judge.compare import case_verdict, disagreements
+from conformance.judge.compare import BLOCKED, case_verdict, disagreements
 from conformance.judge.explain import explain
 from conformance.model.flow import flows
 from conformance.model.matrix import Cell, CellVerdict, Observed
@@ -29,23 +29,23 @@ if TYPE_CHECKING:
 
 #: Most pairs of a step's findings that get commands to reproduce them: the first few are enough to see the rest.
 _REPRODUCED = 3
-_PATIENCE = 10.0
+#: A silent flow is given this many times the longest silence before an answer of the last reading in which everything passed.
+_PATIENCE = 4.0
 
 
 @dataclass(slots=True)
 class Baseline:
-    """What is known to connect without policies, and how long the slowest answer took, then or later."""
+    """What is known to connect without policies, and how long the longest silence before an answer took, then or later."""
 
     open_flows: frozenset[Flow] = frozenset()
     slowest: float = 0.0
 
 
 class CaseRun:
-    """The run of one case; `clean` tells afterwards whether the arena may be used for another.
+    """The run of one case, and what it means for the arena.
 
-    It may not after an error of the target, since nobody knows what became of a change that it did not confirm; nor after a step whose
-    change did not show, since it may yet take effect, in the middle of another case; nor where the arena does not read as if no policy
-    had ever been.
+    `clean`: every change was confirmed by the target, and the arena reads as if no policy had ever been. `unshown`: a change did not take
+    effect in its time, so that it may yet do so, in the middle of another case. `saw_blocked`: something was seen blocked.
     """
 
     def __init__(
@@ -69,6 +69,8 @@ class CaseRun:
         self._notes: list[str] = []
         self._shown: Mapping[Flow, bool] = {}
         self.clean = False
+        self.unshown = False
+        self.saw_blocked = False
 
     def run(self) -> CaseResult:
         """Run it. Errors of the target make the verdict `error`; only a bug of the suite raises."""
@@ -102,7 +104,7 @@ class CaseRun:
             settled = self._settle(dict.fromkeys(new, True), self._timeouts.connect, hold=0.0)
             if settled.verdicts:
                 return _not_connected(settled)
-            slowest = max(settled.observations[flow].seconds for flow in new)
+            slowest = max(settled.observations[flow].waited for flow in new)
             self._baseline.slowest = max(self._baseline.slowest, min(slowest, self._timeouts.probe_ceiling))
         self._shown = dict.fromkeys(tried, True)
         return ""
@@ -157,9 +159,13 @@ class CaseRun:
             self._notes.append(f"the arena is given up, since it could not be put back: {error.message}")
             return verdict
         if not settled.verdicts:
-            # What is open again was seen to be closed before: what came before the deletion has been dealt with.
-            self.clean = all(cell.verdict is CellVerdict.BREAK for step in self._steps for cell in step.findings)
+            self.clean = True
+            # What is open again after a break was seen to be closed before: nothing of it is left to come.
+            self.unshown = any(
+                cell.verdict is not CellVerdict.BREAK for step in self._steps for cell in step.findings
+            )
             self._baseline.open_flows = frozenset(tried)
+            self._baseline.slowest = max((each.waited for each in settled.observations.values()), default=0.0)
             return verdict
         cells = _cells(settled, dict.fromkeys(tried, True), evaluate(self._state, tried))
         self._notes.append("the next case gets fresh namespaces, since these do not read as if no policy had ever been")
@@ -182,18 +188,20 @@ class CaseRun:
         return settling.run(deadline=deadline, hold=hold)
 
     def _probe(self, tried: Sequence[Flow]) -> Mapping[Flow, Observation]:
-        return self._arena.probe(tried, self._silence())
+        seen = self._arena.probe(tried, self._silence())
+        self.saw_blocked |= bool(self._shown) and any(each.observed in BLOCKED for each in seen.values())
+        return seen
 
     def _probe_patiently(self, tried: Sequence[Flow]) -> Mapping[Flow, Observation]:
         """Give silent flows all the time that there is; an answer that would else have been missed makes later readings wait for it."""
         seen = self._arena.probe(tried, self._timeouts.probe_ceiling)
-        answers = [each.seconds for each in seen.values() if each.observed is Observed.ALLOWED]
+        answers = [each.waited for each in seen.values() if each.observed is Observed.ALLOWED]
         if max(answers, default=0.0) > self._silence():
             self._baseline.slowest = max(answers)
         return seen
 
     def _silence(self) -> float:
-        """How long a flow may be silent before it counts as dropped: several times the slowest answer that was seen."""
+        """How long a flow may be silent before it counts as dropped: several times the longest silence before an answer that was seen."""
         most = self._timeouts.probe_ceiling
         if not self._baseline.slowest:
             return most

@@ -30,6 +30,8 @@ ANSWER_SLACK = 10.0
 STREAM_TRIES = 3
 #: How many flows an agent tries at once, at least: the rest of a batch waits for these (`IN_FLIGHT` of the agent).
 AT_ONCE = 500
+#: How many timeouts an agent may give a flow (its `MOST_TIMEOUTS`, and one more where it did not run for a while).
+TIMEOUTS_A_FLOW = 4
 #: What an answer is waited for although others were waited for long enough already: it may have come meanwhile.
 _LEAST = 1.0
 _SIDE_BY_SIDE = 16
@@ -91,7 +93,7 @@ class Prober:
         expected = identity(self._arena, owner)
         return tuple(
             f"{owner.ref}:{server.port}/{server.protocol}: {outcome} {who or detail}".rstrip()
-            for server, (outcome, who, _, detail) in zip(owner.servers, results, strict=True)
+            for server, (outcome, who, _, detail, _) in zip(owner.servers, results, strict=True)
             if (outcome, who) != ("allowed", expected)
         )
 
@@ -133,7 +135,7 @@ class Prober:
         raw: dict[Flow, Observation] = {}
         lifeless: dict[Server, str] = {}
         for ref, items in batches.items():
-            results = answers.get(ref) or [["failed", "", 0.0, broken[ref]]] * len(items)
+            results = answers.get(ref) or [["failed", "", 0.0, broken[ref], 0.0]] * len(items)
             for item, result in zip(items, results, strict=True):
                 if isinstance(item, tuple):
                     if problem := self._lifeless(world, item, result):
@@ -144,21 +146,21 @@ class Prober:
         return {flow: _proven(raw.get(flow, nowhere), routed[flow], lifeless) for flow in flows}, broken
 
     def _lifeless(self, world: World, server: Server, result: Sequence[Any]) -> str:
-        outcome, who, _, detail = result
+        outcome, who, _, detail, _ = result
         owner = _owner(world, server[0])
         if owner is not None and outcome == "allowed" and who == identity(self._arena, owner):
             return ""
         return f"server {server[0]}:{server[1]}/{server[2]} is not proven alive: its loopback says {outcome} {who or detail}".rstrip()
 
     def _observation(self, world: World, servers: Sequence[Server], result: Sequence[Any]) -> Observation:
-        outcome, who, seconds, detail = result
+        outcome, who, seconds, detail, waited = result
         observed = Observed(outcome)
         if observed is Observed.ALLOWED:
             expected = {identity(self._arena, owner) for ref, _, _ in servers if (owner := _owner(world, ref))}
             if who not in expected:
                 wanted = " or ".join(sorted(expected)) or "nobody"
                 return Observation(Observed.MISDELIVERED, seconds, f"{who} answered instead of {wanted}")
-        return Observation(observed, seconds, detail)
+        return Observation(observed, seconds, detail, waited)
 
     def _ask_all(
         self, jobs: Mapping[str, Sequence[Job]], timeout: float
@@ -262,8 +264,8 @@ def _words(error: ProbeFailed) -> str:
 
 
 def _patience(jobs: int, timeout: float) -> float:
-    """How long an agent may take for a batch of which nothing answers."""
-    return timeout * max(1, -(-jobs // AT_ONCE)) + ANSWER_SLACK
+    """How long an agent may take for a batch at most."""
+    return timeout * TIMEOUTS_A_FLOW * max(1, -(-jobs // AT_ONCE)) + ANSWER_SLACK
 
 
 def _touches(world: World, flow: Flow, refs: Collection[str]) -> bool:

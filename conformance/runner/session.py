@@ -46,6 +46,10 @@ class Session:
     """Runs cases one after another. `name` tells the arenas of sessions on the same target apart.
 
     Whatever goes wrong in a case, it is a result: `error` unless the implementation was seen to be wrong.
+
+    An arena in which a change did not show in its time is doubtful, since it may show late, and is given up. The exception is a target on which
+    nothing has ever been seen blocked, where there is nothing to come late: its arenas are kept, and the first case that does see something
+    blocked in a doubtful one is run again in a fresh one.
     """
 
     def __init__(
@@ -67,6 +71,8 @@ class Session:
         self._baseline = Baseline()
         self._opened = 0
         self._failures = 0
+        self._enforces = False
+        self._doubtful = False
 
     @property
     def unsupported(self) -> Mapping[str, str]:
@@ -101,7 +107,13 @@ class Session:
         except BaseException:
             self._give_up()
             raise
-        if not run.clean:
+        if self._doubtful and run.saw_blocked:
+            self._enforces = True
+            self._without_arena(result)
+            return self.run(case)
+        self._enforces |= run.saw_blocked
+        self._doubtful |= run.unshown
+        if not run.clean or (self._doubtful and self._enforces):
             result = self._without_arena(result)
         return self._waived(_unjudged(result))
 
@@ -116,6 +128,7 @@ class Session:
             self._failures += 1
             self._arena = self._target.open_arena(self._world, f"{self._name}-{self._opened}")
             self._failures = 0
+            self._doubtful = False
             self._baseline = Baseline()
         return self._arena
 

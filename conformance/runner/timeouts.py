@@ -19,15 +19,15 @@ class Timeouts:
     - `connect`: how long a world without policies may take until everything connects
     - `hold`: how long an agreeing matrix is left alone before it is read again in full
     - `quiet`: the same for a step after which nothing must have changed, where agreement proves less
-    - `probe_floor`, `probe_ceiling`: the least and the most that a silent flow is given; in between it is ten times the slowest
-      answer of the baseline
+    - `probe_floor`, `probe_ceiling`: the least and the most that a silent flow is given; in between it is four times the
+      longest silence before an answer in the last reading in which everything passed
     """
 
     settle: float = 30.0
     connect: float = 60.0
     hold: float = 0.5
     quiet: float = 1.5
-    probe_floor: float = 0.5
+    probe_floor: float = 0.3
     probe_ceiling: float = 3.0
 
     def updated(self, changes: Mapping[str, float]) -> Self:

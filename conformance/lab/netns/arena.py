@@ -183,8 +183,8 @@ class NetnsArena:
             raise ProbeFailed(f"there is no {ref} to probe from")
         try:
             return self._machines.agent(owner)
-        except LabFault as fault:
-            raise ProbeFailed(f"the agent of {ref} did not start", causes=[fault.what]) from fault
+        except (LabFault, OSError) as error:  # OSError: no more open files here
+            raise ProbeFailed(f"the agent of {ref} did not start", causes=[str(error)]) from error
 
     def _wait_until_alive(self, owner: Pod | Endpoint) -> None:
         """Wait for all servers that this kernel can have; what it cannot have is in `unsupported`."""

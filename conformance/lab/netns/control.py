@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import base64
+import errno
 import json
 import os
+import platform
 import signal
 import socket
 import struct
 import subprocess
 import sys
 import threading
+from contextlib import ExitStack
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
@@ -43,12 +46,14 @@ class Keeper:
     """
 
     def __init__(self) -> None:
+        if platform.system() != "Linux":
+            raise LabFault(f"this is {platform.system()}", errno.ENOSYS)
         self._lock = threading.Lock()
-        self._line, theirs = socket.socketpair()
-        self._line.settimeout(ORDER_TIMEOUT)
-        self._stderr = os.memfd_create("last words of the keeper")
-        with theirs:
+        with ExitStack() as files:
             try:
+                self._line, theirs = map(files.enter_context, socket.socketpair())
+                self._stderr = os.memfd_create("last words of the keeper")
+                files.callback(os.close, self._stderr)
                 self._process = subprocess.Popen(
                     [*script("lab/netns/keeper.py"), str(theirs.fileno())],
                     stdin=subprocess.DEVNULL,
@@ -58,19 +63,20 @@ class Keeper:
                     start_new_session=True,
                 )
             except OSError as error:
-                self._line.close()
-                os.close(self._stderr)
-                raise LabFault(f"cannot start {sys.executable}: {error.strerror}", error.errno) from error
+                raise LabFault(f"cannot start {sys.executable}: {error.strerror}") from error
+            theirs.close()
+            self._line.settimeout(ORDER_TIMEOUT)
+            self._files = files.pop_all()
         self._open = True
         try:
             self._answer()
-        except LabFault:
+        except BaseException:
             self.close()
             raise
 
     @property
     def alive(self) -> bool:
-        return self._open and self._process.poll() is None
+        return self._line.fileno() >= 0 and self._process.poll() is None
 
     def space(self, name: str) -> int:
         """Make a network namespace; return the number by which netlink requests can name it."""
@@ -107,7 +113,7 @@ class Keeper:
         except subprocess.TimeoutExpired:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
-        os.close(self._stderr)
+        self._files.close()
 
     def _netlink(self, space: str, family: int, messages: Sequence[Message]) -> None:
         data = base64.b64encode(netlink.packed(messages)).decode()
@@ -121,14 +127,17 @@ class Keeper:
     def _order(self, order: Mapping[str, Any], fds: Sequence[int] = (), needs: str = "") -> Mapping[str, Any]:
         data = json.dumps(order).encode()
         with self._lock:
-            if not self._open:
+            if self._line.fileno() < 0:
                 raise LabFault("the netns lab is closed")
             try:
                 socket.send_fds(self._line, [struct.pack("=I", len(data))], fds)
                 self._line.sendall(data)
+                return self._answer(needs)
             except OSError as error:
                 raise self._gone(error) from error
-            return self._answer(needs)
+            except KeyboardInterrupt:
+                self._line.close()  # as in _gone
+                raise
 
     def _answer(self, needs: str = "") -> Mapping[str, Any]:
         try:
@@ -150,6 +159,8 @@ class Keeper:
         return bytes(data)
 
     def _gone(self, error: Exception) -> LabFault:
+        """Give the line up, and say why; an answer that came after all must not be taken for that to the next order."""
+        self._line.close()
         if isinstance(error, TimeoutError):
             return LabFault(f"the lab's keeper did not answer within {ORDER_TIMEOUT:g} s")
         words = os.pread(self._stderr, _STDERR_BYTES, 0).decode(errors="replace").strip().splitlines()

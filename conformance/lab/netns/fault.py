@@ -13,12 +13,13 @@ if TYPE_CHECKING:
 
 _FORBIDDEN = {errno.EPERM, errno.EACCES}
 _TOO_MANY = {errno.ENOSPC, errno.EUSERS}
-_NOT_THERE = {errno.ENOENT, errno.EOPNOTSUPP, errno.EPROTONOSUPPORT, errno.EAFNOSUPPORT, errno.ENOSYS, errno.EINVAL}
+_NOT_THERE = {errno.ENOENT, errno.EOPNOTSUPP, errno.EPROTONOSUPPORT, errno.EAFNOSUPPORT}
+_NOT_LINUX = {errno.ENOSYS, errno.EINVAL}
 _SECCOMP_FILTER = "2"
 
 _APPARMOR = "kernel.apparmor_restrict_unprivileged_userns"
 _DEBIAN_SWITCH = "kernel.unprivileged_userns_clone"
-_MAXIMA = ("user.max_user_namespaces", "user.max_net_namespaces")
+_MAX_USER, _MAX_NET = "user.max_user_namespaces", "user.max_net_namespaces"
 
 
 class LabFault(Exception):  # noqa: N818 -- it is not for users: an arena turns it into an error that is
@@ -34,12 +35,11 @@ def hint(fault: LabFault, settings: Mapping[str, str]) -> str | None:
     if fault.number in _FORBIDDEN:
         return _permission(settings)
     if fault.number in _TOO_MANY:
-        limits = [name for name in _MAXIMA if settings.get(name) == "0"] or list(_MAXIMA)
-        return f"raise the limit, for example: sudo sysctl -w {limits[0]}=15000"
+        return _raise(_MAX_NET if "network" in fault.what else _MAX_USER)
     if fault.number in _NOT_THERE and fault.needs:
         return f"the kernel has no {fault.needs}; load it on the machine itself: sudo modprobe {fault.needs}"
-    if fault.number in _NOT_THERE and not fault.needs and "unshare" in fault.what:
-        return "the netns target needs Linux with user and network namespaces; on other systems, use a Linux machine or container"
+    if fault.number in _NOT_LINUX and not fault.needs:
+        return "the lab needs Linux with user and network namespaces; elsewhere, use a Linux machine or container"
     return None
 
 
@@ -53,7 +53,7 @@ def unavailable(fault: LabFault, arena: str | None = None) -> TargetUnavailable:
 
 def machine_settings() -> Mapping[str, str]:
     """Read what decides whether an ordinary user may have namespaces; what this kernel does not have is left out."""
-    names = (_APPARMOR, _DEBIAN_SWITCH, *_MAXIMA)
+    names = (_APPARMOR, _DEBIAN_SWITCH, _MAX_USER, _MAX_NET)
     found = {name: text.strip() for name in names if (text := _read(f"/proc/sys/{name.replace('.', '/')}")) is not None}
     for line in (_read("/proc/self/status") or "").splitlines():
         name, _, value = line.partition(":")
@@ -72,7 +72,13 @@ def _permission(settings: Mapping[str, str]) -> str:
         return f"AppArmor forbids namespaces to ordinary users here; allow them: sudo sysctl -w {_APPARMOR}=0"
     if settings.get(_DEBIAN_SWITCH) == "0":
         return f"this kernel forbids namespaces to ordinary users; allow them: sudo sysctl -w {_DEBIAN_SWITCH}=1"
+    if settings.get(_MAX_USER) == "0":
+        return _raise(_MAX_USER)
     return "this machine forbids namespaces to ordinary users; allow them, or run as root"
+
+
+def _raise(limit: str) -> str:
+    return f"raise the limit, for example: sudo sysctl -w {limit}=15000"
 
 
 def _read(path: str) -> str | None:

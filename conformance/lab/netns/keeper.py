@@ -22,6 +22,7 @@ import ctypes
 import errno
 import json
 import os
+import resource
 import signal
 import socket
 import struct
@@ -149,23 +150,26 @@ def check(result: int, what: str) -> None:
         raise OSError(number, os.strerror(number), what)
 
 
-def enter_own_user_namespace() -> None:
+def enter_own_namespaces() -> None:
     """Become root of a new user namespace; real root goes on without where there can be none."""
     uid, gid = os.geteuid(), os.getegid()
     try:
         check(_libc.unshare(CLONE_NEWUSER), "unshare a user namespace")
     except OSError:
-        if uid:
+        if uid or _libc.unshare(CLONE_NEWNET):
             raise
         return
     for name, text in (("setgroups", "deny"), ("uid_map", f"0 {uid} 1"), ("gid_map", f"0 {gid} 1")):
         with open(f"/proc/self/{name}", "w", encoding="ascii") as file:  # noqa: PTH123 -- pathlib takes 10 ms to import
             file.write(text)
+    check(_libc.unshare(CLONE_NEWNET), "unshare a network namespace")
 
 
 def receive(control: socket.socket) -> tuple[dict[str, Any] | None, list[int]]:
     """Return the next order and the open files that came with it; None at the end."""
-    head, fds, _, _ = socket.recv_fds(control, 4, MAX_FDS, socket.MSG_CMSG_CLOEXEC)
+    head, fds, _, _ = socket.recv_fds(control, 4, MAX_FDS)
+    for fd in fds:
+        os.set_inheritable(fd, False)  # in Python 3.11 `recv_fds` ignores the flag for it
     data = bytearray()
     if len(head) == 4:  # noqa: PLR2004 -- the length of a length
         (length,) = struct.unpack("=I", head)
@@ -187,9 +191,10 @@ def main() -> None:
     control = socket.socket(fileno=int(sys.argv[1]))
     control.set_inheritable(False)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # who started it decides when it ends
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 1 << 16), hard))  # each namespace takes three
     try:
-        enter_own_user_namespace()
-        check(_libc.unshare(CLONE_NEWNET), "unshare a network namespace")
+        enter_own_namespaces()
     except OSError as error:
         answer(control, problem(error))
         return

@@ -7,6 +7,7 @@ comparison fails. So a rule is a conjunction, and its last expression is what ha
 from __future__ import annotations
 
 import struct
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from conformance.lab.netns.netlink import APPEND, CREATE, Message, attribute, nested, network32, text
@@ -35,6 +36,7 @@ _LAYER4_PROTOCOL = 16
 _NUMBERS = {"TCP": 6, "UDP": 17, "SCTP": 132}
 _SOURCE_OFFSET, _DESTINATION_OFFSET = 12, 16  # in an IPv4 header
 _PORT_OFFSET, _PORT_LENGTH = 2, 2  # the destination port is at the same place in TCP, UDP and SCTP
+_REMEMBERED = 4096  # expressions: many rules differ in one of theirs only
 
 
 # Messages ---------------------------------------------------------------------------------------------------------------
@@ -174,16 +176,19 @@ def _expression(name: str, *attributes: bytes) -> bytes:
     return nested(1, text(1, name), nested(2, *attributes))
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def _payload(base: int, offset: int, length: int) -> bytes:
     return _expression(
         "payload", network32(1, _REGISTER), network32(2, base), network32(3, offset), network32(4, length)
     )
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def _compare(register: int, operator: int, value: bytes) -> bytes:
     return _expression("cmp", network32(1, register), network32(2, operator), nested(3, attribute(1, value)))
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def _masked(register: int, mask: bytes) -> bytes:
     return _expression(
         "bitwise",

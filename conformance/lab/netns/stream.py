@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import select
 import time
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from conformance.errors import ProbeFailed
@@ -21,20 +22,16 @@ class PipeStream:
     """A `runner.probing.Stream` over pipes. `start` is given the agent's three standard streams, and starts it."""
 
     def __init__(self, start: Callable[[Sequence[int]], None]) -> None:
-        agent_in, self._out = os.pipe()
-        self._in, agent_out = os.pipe()
-        self._stderr = os.memfd_create("last words of an agent")
         self._buffer = b""
         self._open = True
-        os.set_blocking(self._out, False)
-        try:
+        with ExitStack() as ours, ExitStack() as theirs:
+            agent_in, self._out = _pipe(theirs, ours)
+            self._in, agent_out = _pipe(ours, theirs)
+            self._stderr = os.memfd_create("last words of an agent")
+            ours.callback(os.close, self._stderr)
+            os.set_blocking(self._out, False)
             start((agent_in, agent_out, self._stderr))
-        except BaseException:
-            self.close()
-            raise
-        finally:
-            os.close(agent_in)
-            os.close(agent_out)
+            self._files = ours.pop_all()
 
     def send(self, line: str) -> None:
         data = memoryview(line.encode() + b"\n")
@@ -62,8 +59,7 @@ class PipeStream:
     def close(self) -> None:
         if self._open:
             self._open = False
-            for fd in (self._out, self._in, self._stderr):
-                os.close(fd)
+            self._files.close()
 
     def _wait(self, fd: int, event: int, deadline: float, complaint: str) -> None:
         if not self._open:
@@ -76,3 +72,11 @@ class PipeStream:
     def _last_words(self) -> Sequence[str]:
         lines = os.pread(self._stderr, _LAST_WORDS, 0).decode(errors="replace").strip().splitlines()
         return lines[-1:]
+
+
+def _pipe(reader: ExitStack, writer: ExitStack) -> tuple[int, int]:
+    """Make a pipe, and have each end closed with what belongs to its owner."""
+    ends = os.pipe()
+    reader.callback(os.close, ends[0])
+    writer.callback(os.close, ends[1])
+    return ends

@@ -1,0 +1,133 @@
+"""The whole suite on a real cluster, as a user runs it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from conformance.casefile.load import find, load_cases
+from conformance.casefile.packaged import cases
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.cluster.conftest import Cluster
+
+pytestmark = pytest.mark.cluster
+
+
+def verdicts(lines: dict[str, dict[str, Any]]) -> dict[str, str]:
+    return {case: line["verdict"] for case, line in lines.items()}
+
+
+def unknown_cells(lines: dict[str, dict[str, Any]]) -> list[str]:
+    return [
+        f"{case} {finding['flow']}: {finding['detail']}"
+        for case, line in lines.items()
+        for step in line["steps"]
+        for finding in step["findings"]
+        if finding["verdict"] == "unknown"
+    ]
+
+
+@pytest.fixture
+def enforcing(cluster: Cluster) -> Cluster:
+    if not cluster.enforces:
+        pytest.skip("this cluster enforces no policies")
+    return cluster
+
+
+@pytest.fixture
+def unenforcing(cluster: Cluster) -> Cluster:
+    if cluster.enforces:
+        pytest.skip("this cluster enforces policies")
+    return cluster
+
+
+def test_smoke_sees_that_policies_are_enforced(enforcing: Cluster) -> None:
+    done = enforcing.call("smoke")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "policies enforced:  yes" in done.stdout
+
+
+def test_two_runs_with_and_without_workers_agree_and_every_case_passes(enforcing: Cluster, tmp_path: Path) -> None:
+    status, alone, output = enforcing.run(tmp_path / "alone")
+    again_status, side_by_side, again_output = enforcing.run(tmp_path / "two", "-n", "2")
+    assert verdicts(alone) == verdicts(side_by_side)
+    bad = {
+        case: verdict for case, verdict in verdicts(alone).items() if verdict not in {"pass", "waived", "unsupported"}
+    }
+    assert not bad, output
+    assert (status, again_status) == (0, 0), output + again_output
+    assert unknown_cells(alone) + unknown_cells(side_by_side) == []
+    core = {case: line["verdict"] for case, line in alone.items() if line["tier"] == "core"}
+    assert len(core) >= 60
+    assert set(core.values()) == {"pass"}
+
+
+def test_a_cluster_that_enforces_nothing_is_found_out(unenforcing: Cluster, tmp_path: Path) -> None:
+    smoke = unenforcing.call("smoke")
+    assert smoke.returncode == 1
+    assert "nothing enforces policies" in smoke.stdout
+
+    status, lines, output = unenforcing.run(tmp_path, "--timeout=settle=2", "-n", "2")
+    assert status == 1, output
+    blocking = {case.id for case in load_cases(find([cases()])) if expects_a_block(case)}
+    wrong = {
+        case: line["verdict"]
+        for case, line in lines.items()
+        if line["verdict"] != "unsupported" and line["verdict"] != ("fail" if case in blocking else "pass")
+    }
+    assert not wrong, output
+    kinds = Counter(
+        finding["verdict"] for line in lines.values() for step in line["steps"] for finding in step["findings"]
+    )
+    assert set(kinds) == {"leak"}, kinds
+
+
+def expects_a_block(case: Any) -> bool:
+    return any(step.expect and (not step.expect.default or step.expect.deny) for step in case.steps)
+
+
+@pytest.mark.parametrize("moment", ["bringing up", "step", "later"])
+def test_nothing_is_left_of_a_killed_run_after_cleanup(enforcing: Cluster, tmp_path: Path, moment: str) -> None:
+    command = enforcing.command("run", f"--report={tmp_path}", "-m", "core", "--run=killed")
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+    )
+    assert process.stdout is not None
+    if moment == "bringing up":
+        wait_for(process, lambda: namespaces(enforcing))
+    else:
+        wanted = 2 if moment == "step" else 6
+        wait_for(process, lambda: lines_in(tmp_path / "run.jsonl") >= wanted)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert namespaces(enforcing)
+    done = enforcing.call("cleanup", "--run=killed")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert namespaces(enforcing) == []
+
+
+def wait_for(process: subprocess.Popen[str], happened: Any) -> None:
+    while not happened():
+        if process.poll() is not None:
+            pytest.fail(f"the run ended before: {process.stdout.read() if process.stdout else ''}")
+
+
+def lines_in(file: Path) -> int:
+    return len(file.read_text().splitlines()) if file.exists() else 0
+
+
+def namespaces(cluster: Cluster) -> list[str]:
+    listing = subprocess.run(
+        ["kubectl", "--context", cluster.context, "get", "namespaces", "-l", "netpol-conformance/run=killed", "-o", "json"],
+        text=True, capture_output=True, check=True,
+    )  # fmt: skip
+    return [item["metadata"]["name"] for item in json.loads(listing.stdout)["items"]]

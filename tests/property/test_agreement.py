@@ -1,0 +1,108 @@
+"""Three evaluators that know nothing of each other agree: the oracle, the brute force, and the miniatures' data plane."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import TYPE_CHECKING
+
+import pytest
+from brute_force import Connection, allowed, answers
+from hypothesis import given, settings
+from strategies import TRIED, state, states
+
+from conformance.lab.miniatures.data_plane import DataPlane
+from conformance.lab.miniatures.perfect import PerfectArena
+from conformance.model.flow import Flow
+from conformance.model.matrix import Observed
+from conformance.oracle.evaluate import evaluate
+
+if TYPE_CHECKING:
+    from conformance.model.state import State
+
+_WORLDS, _BATCH = 2500, 500
+
+
+def direct_flows(some: State) -> list[Flow]:
+    """Return every connection between two that can be clients or servers: pods that run, and endpoints."""
+    places = [*(pod.ref for pod in some.world.running), *some.world.endpoints]
+    return [
+        Flow(source, destination, port, protocol)
+        for source in places
+        for destination in places
+        for port, protocol in TRIED
+        if source != destination
+    ]
+
+
+def differing(some: State) -> list[str]:
+    """Return what the three say where they do not all say the same."""
+    passing = allowed(some, TRIED)
+    plane = DataPlane()
+    plane.refresh(some.world, some.policies)
+    places = {**some.world.pods, **some.world.endpoints}
+    found = []
+    for flow, decision in evaluate(some, direct_flows(some)).items():
+        brute = Connection(flow.source, flow.destination, flow.port, str(flow.protocol)) in passing
+        ends = (places[ref].addresses[0] for ref in (flow.source, flow.destination))
+        packet = plane.passes(*ends, flow.port, flow.protocol)
+        if not decision.allowed == packet == brute:
+            found.append(f"{flow}: oracle {decision.allowed}, brute force {brute}, data plane {packet}")
+    return found
+
+
+@pytest.mark.parametrize("first", range(0, _WORLDS, _BATCH))
+def test_three_evaluators_agree_on_thousands_of_worlds(first: int) -> None:
+    differences = {seed: found for seed in range(first, first + _BATCH) if (found := differing(state(Random(seed))))}
+    assert not differences
+
+
+@settings(max_examples=100)
+@given(states())
+def test_three_evaluators_agree_on_what_hypothesis_makes_small(some: State) -> None:
+    assert not differing(some)
+
+
+def test_the_worlds_are_worth_agreeing_on() -> None:
+    """Both answers, and every word of a policy, are common in what is drawn; else agreement would say little."""
+    drawn = [state(Random(seed)) for seed in range(200)]
+    shares = []
+    for some in drawn:
+        decisions = evaluate(some, direct_flows(some)).values()
+        if decisions:
+            shares.append(sum(bool(each.allowed) for each in decisions) / len(decisions))
+    mixed = [share for share in shares if 0.02 < share < 0.98]
+    assert len(mixed) > len(drawn) / 3
+    peers = [peer for some in drawn for each in some.policies.values() for rule in each.ingress for peer in rule.peers]
+    ports = [port for some in drawn for each in some.policies.values() for rule in each.egress for port in rule.ports]
+    assert any(peer.ip_block and peer.ip_block.excepts for peer in peers)
+    assert any(peer.pod_selector and peer.namespace_selector for peer in peers)
+    assert {type(port.port) for port in ports} == {int, str, type(None)}
+    assert any(port.end_port and port.end_port > port.port for port in ports)
+
+
+def test_a_service_is_decided_where_all_of_its_backends_agree() -> None:
+    """The oracle, the brute force and the perfect miniature, through Services whose backends may differ or be none."""
+    seen: dict[bool | None, int] = {True: 0, False: 0, None: 0}
+    for seed in range(1500):
+        some = state(Random(seed))
+        arena = PerfectArena(some.world)
+        for policy in some.policies.values():
+            arena.apply_policy(policy)
+        for flow in service_flows(some):
+            met = answers(some, flow)
+            expected = next(iter(met)) if len(met) == 1 else None
+            seen[expected] += 1
+            assert evaluate(some, [flow])[flow].allowed is expected, (seed, flow)
+            observed = arena.probe([flow], 1.0)[flow].observed
+            assert (observed is Observed.ALLOWED) is (expected is True), (seed, flow)
+    assert min(seen.values()) > 50, seen
+
+
+def service_flows(some: State) -> list[Flow]:
+    return [
+        Flow(source.ref, service.ref, port.port, port.protocol)
+        for service in some.world.services.values()
+        for port in service.ports
+        for source in some.world.running
+        if source not in some.world.backends(service)
+    ]

@@ -1,0 +1,66 @@
+"""A file of waivers: what it may say, and everything that may be wrong with it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from conformance.casefile.waivers import load_waivers
+from conformance.errors import CaseFileError
+from conformance.model.waiver import Waiver
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_waivers_by_case(tmp_path: Path) -> None:
+    file = tmp_path / "waivers.yaml"
+    file.write_text(
+        "waivers:\n  - {case: K7QD, reason: known, link: 'https://example.com/1'}\n  - {case: A2B4, reason: later}\n"
+    )
+    assert load_waivers(file) == {
+        "K7QD": Waiver("K7QD", "known", "https://example.com/1"),
+        "A2B4": Waiver("A2B4", "later"),
+    }
+
+
+@pytest.mark.parametrize("text", ["", "waivers:\n", "waivers: []\n"])
+def test_no_waivers(text: str, tmp_path: Path) -> None:
+    file = tmp_path / "waivers.yaml"
+    file.write_text(text)
+    assert load_waivers(file) == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("waivers: [{reason: r}]", ["1:11: waivers[0].case: missing: a waiver names a case and says why"]),
+        ("waivers: [{case: AAAA}]", ["1:11: waivers[0].reason: missing: a waiver names a case and says why"]),
+        ("waivers: [{case: AAAA, reason: ' '}]", ["1:32: waivers[0].reason: missing: a waiver names a case and says why"]),
+        ("waivers: [{case: 1234, reason: r}]", ["1:18: waivers[0].case: expected text, found a number: 1234; quote it"]),
+        ("waivers: [{case: AAAA, reason: r, link: 5}]", ["1:41: waivers[0].link: expected a link, as text, found a number: 5"]),
+        ("waivers: [{case: AAAA, reson: r}]", ["1:11: waivers[0].reason: missing: a waiver names a case and says why", "1:24: waivers[0].reson: unknown field, expected one of case, reason, link; did you mean reason?"]),
+        ("waivers: [{case: AAAA, reason: r}, {case: AAAA, reason: s}]", ["1:43: waivers[1].case: AAAA is waived already"]),
+        ("waiver: []", ["1:1: waiver: unknown field, expected one of waivers; did you mean waivers?"]),
+        ("waivers: {AAAA: r}", ["1:10: waivers: expected a list, found a mapping: {'AAAA': 'r'}"]),
+        ("waivers: [AAAA]", ["1:11: waivers[0]: expected a mapping, found text: 'AAAA'"]),
+        ("- AAAA", ["1:1: expected a mapping, found a list: ['AAAA']"]),
+        ("waivers: [", ["2:1: not YAML: "]),
+        ("waivers: [{case: AAAA, reason: r, reason: s}]", ["1:35: waivers[0].reason: duplicate key; the first is on line 1"]),
+    ],
+)  # fmt: skip
+def test_what_is_wrong(text: str, said: list[str], tmp_path: Path) -> None:
+    file = tmp_path / "waivers.yaml"
+    file.write_text(text + "\n")
+    with pytest.raises(CaseFileError) as caught:
+        load_waivers(file)
+    assert [
+        each.removeprefix(f"{file}:")[: len(one)] for each, one in zip(caught.value.problems, said, strict=True)
+    ] == said
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(CaseFileError) as caught:
+        load_waivers(tmp_path / "none.yaml")
+    assert "cannot be read" in str(caught.value)

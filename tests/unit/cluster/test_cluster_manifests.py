@@ -1,0 +1,101 @@
+"""The objects that an arena is made of."""
+
+from __future__ import annotations
+
+from conformance.cluster import manifests
+from conformance.cluster.manifests import Setting
+from conformance.cluster.naming import Names
+from conformance.model.default_world import default_world
+from conformance.model.world import Namespace, Phase, Pod, Protocol, Server, Service, ServicePort
+
+SETTING = Setting(Names("abc123", "main-1"), "image:1", ("worker-1", "worker-2"), "the agent's text")
+SERVERS = (Server(80, Protocol.TCP, "http"), Server(81, Protocol.UDP))
+
+
+def test_a_namespace_carries_its_labels_the_run_s_and_the_strictest_pod_security() -> None:
+    made = manifests.namespace(Namespace("x", {"team": "red"}), SETTING)
+    assert made["metadata"] == {
+        "name": "netpol-abc123-main-1-x",
+        "labels": {
+            "team": "red",
+            "app.kubernetes.io/managed-by": "netpol-conformance",
+            "netpol-conformance/run": "abc123",
+            "pod-security.kubernetes.io/enforce": "restricted",
+            "pod-security.kubernetes.io/enforce-version": "latest",
+        },
+    }
+
+
+def test_a_pod_has_exactly_the_world_s_labels_and_the_run_s() -> None:
+    made = manifests.pod(Pod("x", "a", {"pod": "a"}, SERVERS), SETTING)
+    assert made["metadata"] == {"name": "a", "labels": {"pod": "a", "netpol-conformance/run": "abc123"}}
+
+
+def test_a_pod_meets_the_restricted_level() -> None:
+    spec = manifests.pod(Pod("x", "a", {}, SERVERS), SETTING)["spec"]
+    security = spec["securityContext"]
+    assert security["runAsNonRoot"] is True
+    assert security["runAsUser"] != 0
+    assert security["seccompProfile"] == {"type": "RuntimeDefault"}
+    for container in spec["containers"]:
+        assert container["securityContext"] == {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        }
+    assert spec["automountServiceAccountToken"] is False
+    assert spec["enableServiceLinks"] is False
+
+
+def test_a_pod_may_listen_below_1024_without_a_capability() -> None:
+    spec = manifests.pod(Pod("x", "a", {}, SERVERS), SETTING)["spec"]
+    assert {"name": "net.ipv4.ip_unprivileged_port_start", "value": "0"} in spec["securityContext"]["sysctls"]
+
+
+def test_servers_are_declared_with_their_names_and_given_to_the_agent() -> None:
+    container = manifests.pod(Pod("x", "a", {}, SERVERS, generation=3), SETTING)["spec"]["containers"][0]
+    assert container["ports"] == [
+        {"containerPort": 80, "protocol": "TCP", "name": "http"},
+        {"containerPort": 81, "protocol": "UDP"},
+    ]
+    assert container["command"] == [
+        *("python3", "-u", "/netpol/agent.py", "serve", "--identity", "abc123-main-1/x/a#3"),
+        *("80/TCP", "81/UDP"),
+    ]
+
+
+def test_pods_go_to_the_worker_of_their_number() -> None:
+    world = default_world()
+    hosts = {
+        pod.ref: manifests.pod(pod, SETTING)["spec"]["nodeSelector"]["kubernetes.io/hostname"]
+        for pod in world.pods.values()
+    }
+    assert hosts["x/a"] == "worker-1"
+    assert hosts["x/b"] == "worker-2"
+    for namespace in "xyz":
+        assert {hosts[f"{namespace}/{name}"] for name in "abc"} == {"worker-1", "worker-2"}
+    assert manifests.pod(Pod("x", "a", node=5), SETTING)["spec"]["nodeSelector"]["kubernetes.io/hostname"] == "worker-2"
+
+
+def test_pods_that_are_not_meant_to_run_come_to_their_phase_by_themselves() -> None:
+    specs = {phase: manifests.pod(Pod("x", "a", phase=phase), SETTING)["spec"] for phase in Phase}
+    assert specs[Phase.RUNNING]["restartPolicy"] == "Always"
+    assert specs[Phase.SUCCEEDED]["restartPolicy"] == "Never"
+    assert specs[Phase.SUCCEEDED]["containers"][0]["command"][-1] == "raise SystemExit(0)"
+    assert specs[Phase.FAILED]["containers"][0]["command"][-1] == "raise SystemExit(1)"
+    assert specs[Phase.PENDING]["schedulingGates"]
+
+
+def test_a_service_forwards_numbers_and_names() -> None:
+    each = Service("x", "web", {"app": "web"}, (ServicePort(90, 80), ServicePort(91, "dns", Protocol.UDP)))
+    assert manifests.service(each, SETTING)["spec"] == {
+        "selector": {"app": "web"},
+        "ports": [
+            {"name": "tcp-90", "port": 90, "targetPort": 80, "protocol": "TCP"},
+            {"name": "udp-91", "port": 91, "targetPort": "dns", "protocol": "UDP"},
+        ],
+    }
+
+
+def test_the_agent_travels_as_text() -> None:
+    assert manifests.agent_config_map(SETTING)["data"] == {"agent.py": "the agent's text"}

@@ -1,0 +1,74 @@
+"""Which connections a reading tries, and how a connection is written."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from conformance.model.default_world import default_world
+from conformance.model.flow import DEFAULT_PROBE, Flow, flows
+from conformance.model.world import Phase, Protocol, Service, ServicePort, target_port
+
+TCP, UDP = Protocol.TCP, Protocol.UDP
+
+
+@pytest.mark.parametrize("text", ["x/a -> y/b:80/TCP", "ext -> x/a:65535/UDP", "x/a -> web.y.svc:8080/SCTP"])
+def test_a_flow_is_read_back_from_its_text(text: str) -> None:
+    assert str(Flow.parse(text)) == text
+
+
+@pytest.mark.parametrize(
+    "text", ["", "x/a", "x/a -> y/b", "x/a -> y/b:80", "x/a->y/b:80/TCP", "x/a -> y/b:http/TCP", "x/a -> y/b:80/tcp"]
+)
+def test_what_is_no_flow(text: str) -> None:
+    with pytest.raises(ValueError, match=r".+"):
+        Flow.parse(text)
+
+
+def test_every_pod_tries_every_other_on_every_probed_port() -> None:
+    tried = flows(default_world(), DEFAULT_PROBE, external=False)
+    assert len(tried) == len(set(tried)) == 9 * 8 * 4
+    assert not any(flow.source == flow.destination for flow in tried)
+    assert {(flow.port, flow.protocol) for flow in tried} == {(80, TCP), (81, TCP), (80, UDP), (81, UDP)}
+
+
+def test_outside_endpoints_are_tried_only_where_asked_for_and_never_by_each_other() -> None:
+    world = default_world()
+    world = world.with_endpoint(replace(world.endpoints["ext"], name="out"))
+    tried = flows(world, [(80, TCP)], external=True)
+    outside = {str(flow) for flow in tried if {flow.source, flow.destination} & {"ext", "out"}}
+    assert len(outside) == 2 * 9 * 2
+    assert "ext -> out:80/TCP" not in outside
+    assert not any("ext" in str(flow) for flow in flows(world, [(80, TCP)], external=False))
+
+
+def test_ports_that_nobody_serves_are_not_tried() -> None:
+    assert flows(default_world(), [(9, TCP), (80, Protocol.SCTP)], external=True) == ()
+
+
+@pytest.mark.parametrize("phase", [Phase.PENDING, Phase.SUCCEEDED, Phase.FAILED])
+def test_pods_that_do_not_run_are_not_tried(phase: Phase) -> None:
+    world = default_world()
+    world = world.with_pod(replace(world.pods["x/a"], phase=phase))
+    assert not any("x/a" in (flow.source, flow.destination) for flow in flows(world, DEFAULT_PROBE, external=True))
+
+
+def test_a_service_is_tried_on_all_of_its_ports_by_all_but_its_backends_and_what_is_outside() -> None:
+    ports = (ServicePort(8080, 80), ServicePort(53, "dns", UDP))
+    world = default_world().with_service(Service("x", "web", {"app": "web"}, ports))
+    tried = [flow for flow in flows(world, [(80, TCP)], external=True) if flow.destination == "web.x.svc"]
+    assert {flow.source for flow in tried} == set(world.pods) - {"x/a"}
+    assert {(flow.port, flow.protocol) for flow in tried} == {(8080, TCP), (53, UDP)}
+
+
+def test_a_service_without_a_selector_has_no_backends() -> None:
+    world = default_world()
+    assert world.backends(Service("x", "web", {}, (ServicePort(80, 80),))) == ()
+
+
+def test_a_target_port_by_name_has_a_protocol() -> None:
+    pod = default_world().pods["x/a"]
+    assert target_port(ServicePort(53, "dns", UDP), pod) == 80
+    assert target_port(ServicePort(53, "dns", TCP), pod) is None
+    assert target_port(ServicePort(53, 5353), pod) == 5353

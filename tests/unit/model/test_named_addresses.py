@@ -1,0 +1,69 @@
+"""`$(x/a)` in an ipBlock: the address of that pod or endpoint, filled in when the policy is applied."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from conformance.model import address
+from conformance.model.default_world import default_world
+from conformance.model.policy import IPBlock, LabelSelector, NetworkPolicy, Peer, Rule
+
+WORLD = address.with_sample_addresses(default_world())
+SIX = WORLD.with_pod(replace(WORLD.pods["x/a"], addresses=("fd00::5", "10.0.0.5")))
+
+
+@pytest.mark.parametrize(
+    ("text", "world", "filled"),
+    [
+        ("$(x/a)", WORLD, "10.244.1.1/32"),
+        ("$(x/a)/16", WORLD, "10.244.0.0/16"),
+        ("$(x/a)/0", WORLD, "0.0.0.0/0"),
+        ("$(x/b)", WORLD, "10.244.2.1/32"),
+        ("$(ext)", WORLD, "172.30.0.129/32"),
+        ("$(x/a)", SIX, "fd00::5/128"),
+        ("$(x/a)/0", SIX, "::/0"),
+        ("$(x/a)/16", SIX, "fd00::/16"),
+        ("10.0.0.0/8", WORLD, "10.0.0.0/8"),
+        ("$(x/a)x", WORLD, "$(x/a)x"),
+        ("$(x/a)\n", WORLD, "$(x/a)\n"),
+    ],
+)
+def test_an_address_is_filled_in(text: str, world: object, filled: str) -> None:
+    assert address.resolve(text, world) == filled  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("text", "world"), [("$(x/q)", WORLD), ("$(x/a)", default_world())])
+def test_nobodys_address_is_a_key_error(text: str, world: object) -> None:
+    with pytest.raises(KeyError, match="x/"):
+        address.resolve(text, world)  # type: ignore[arg-type]
+
+
+def test_rules_and_manifest_are_filled_in_alike() -> None:
+    manifest = {"spec": {"egress": [{"to": [{"ipBlock": {"cidr": "$(x/a)/16", "except": ["$(x/b)"]}}]}], "n": 5}}
+    rule = Rule((Peer(ip_block=IPBlock("$(x/a)/16", ("$(x/b)",))), Peer(pod_selector=LabelSelector())))
+    policy = NetworkPolicy("x", "p", LabelSelector(), frozenset(), ingress=(rule,), egress=(rule,), manifest=manifest)
+    assert address.refs(policy) == {"x/a", "x/b"}
+    filled = address.fill_in(policy, WORLD)
+    block = IPBlock("10.244.0.0/16", ("10.244.2.1/32",))
+    assert [peer.ip_block for peer in (*filled.ingress[0].peers, *filled.egress[0].peers)] == [block, None, block, None]
+    assert filled.manifest == {
+        "spec": {"egress": [{"to": [{"ipBlock": {"cidr": "10.244.0.0/16", "except": ["10.244.2.1/32"]}}]}], "n": 5}
+    }
+    assert policy.manifest is manifest
+    assert not address.refs(filled)
+
+
+def test_sample_addresses_are_unique_and_stay() -> None:
+    owners = (*WORLD.pods.values(), *WORLD.endpoints.values())
+    given = [each.addresses[0] for each in owners]
+    assert len(set(given)) == len(given)
+    assert address.with_sample_addresses(WORLD) == WORLD
+    assert address.with_sample_addresses(SIX).pods["x/a"].addresses == ("fd00::5", "10.0.0.5")
+
+
+def test_a_replaced_pod_may_get_another_address_but_never_one_in_use() -> None:
+    empty = WORLD.with_pod(replace(WORLD.pods["x/a"], addresses=()))
+    again = address.with_sample_addresses(empty).pods["x/a"].addresses[0]
+    assert again not in {pod.addresses[0] for ref, pod in WORLD.pods.items() if ref != "x/a"}
