@@ -29,6 +29,7 @@ app = typer.Typer(
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
+_USAGE = (4, 5)  # what pytest ends with where an option is wrong, or where no case is left to run
 _MOST_USUAL_WORKERS = 4
 _WORTH_WORKERS = 10  # below that, starting workers takes longer than they save
 
@@ -69,7 +70,7 @@ def run(
     external: Annotated[
         str,
         typer.Option(
-            help="a command that runs its arguments outside the cluster, such as 'docker run -i --rm --network kind IMAGE'"
+            help="a command that runs its arguments outside the cluster, such as 'docker run -i --rm --network kind --cap-add NET_ADMIN IMAGE'"
         ),
     ] = "",
     kind_name: Annotated[str, typer.Option(help="target kind: the cluster's name")] = "",
@@ -79,7 +80,11 @@ def run(
         str, typer.Option(help="target kind: a manifest to install instead of the plugin's own")
     ] = "",
     kind_node_image: Annotated[str, typer.Option(help="target kind: the image of the nodes")] = "",
-    keep: Annotated[bool, typer.Option("--keep", help="target kind: keep the cluster at the end")] = False,
+    keep: Annotated[
+        bool,
+        typer.Option("--keep", help="keep the probe pods (target kind: and the cluster), to look at a failure by hand"),
+    ] = False,
+    run_name: Annotated[str, typer.Option("--run", help="the name of the run, part of all names on the cluster")] = "",
     waivers: Annotated[str, typer.Option(help="a file of known deviations")] = "",
     unsupported: Annotated[
         list[str] | None, typer.Option(help="a feature that the implementation does not claim")
@@ -101,7 +106,7 @@ def run(
     single = {
         "target": target, "report": report, "context": context, "kubeconfig": kubeconfig, "image": image, "external": external,
         "kind-name": kind_name, "kind-config": kind_config, "kind-plugin": kind_plugin, "kind-manifest": kind_manifest,
-        "kind-node-image": kind_node_image, "waivers": waivers,
+        "kind-node-image": kind_node_image, "waivers": waivers, "run": run_name,
     }  # fmt: skip
     arguments = [f"--netpol-{name}={value}" for name, value in single.items() if value]
     arguments += [f"--netpol-unsupported={feature}" for feature in unsupported or ()]
@@ -228,7 +233,8 @@ def _pytest(arguments: Sequence[str]) -> int:
 
     # The user's own pytest settings are about their tests, not about this run.
     fixed = ["-c", str(Path(__file__).parent / "run.ini"), f"--rootdir={Path.cwd()}", "-p", "no:cacheprovider"]
-    return int(pytest.main([*fixed, *arguments]))
+    status = int(pytest.main([*fixed, *arguments]))
+    return UsageError.exit_status if status in _USAGE else status
 
 
 def _usual_workers(target: str, files: int) -> str:

@@ -105,7 +105,9 @@ def cleanup(*, context: str, kubeconfig: str, run: str, kind_name: str) -> tuple
         delete_by_name(kind_name)
         return (f"kind cluster {kind_name}",)
     if not context:
-        raise UsageError("name the cluster to clean up", hint="with --context, or with --kind-name for one that kind made")
+        raise UsageError(
+            "name the cluster to clean up", hint="with --context, or with --kind-name for one that kind made"
+        )
     from conformance.cluster.cleanup import cleanup as clean  # noqa: PLC0415 -- as above
 
     return clean(context, kubeconfig or None, run or None)

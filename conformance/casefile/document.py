@@ -10,20 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-#: What of NetworkPolicy a case may need. An implementation or a target may lack some of it.
-Feature = Literal[
-    "ingress",
-    "egress",
-    "ipblock",
-    "ipblock-pod",
-    "named-port",
-    "end-port",
-    "sctp",
-    "services",
-    "external-server",
-    "external-client",
-    "ipv6",
-]
+from conformance.model.case import Feature  # noqa: TC001 -- pydantic reads it
 
 Labels = dict[str, str]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=63)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, get_args
 
 from conformance.model.flow import DEFAULT_PROBE
 
@@ -15,6 +15,24 @@ if TYPE_CHECKING:
     from conformance.model.policy import NetworkPolicy
     from conformance.model.source import Location
     from conformance.model.world import Namespace, Pod, Protocol, Service
+
+
+#: What of NetworkPolicy a case may need. An implementation or a target may lack some of it.
+Feature = Literal[
+    "ingress",
+    "egress",
+    "ipblock",
+    "ipblock-pod",
+    "named-port",
+    "end-port",
+    "sctp",
+    "services",
+    "external-server",
+    "external-client",
+    "ipv6",
+]
+
+FEATURES: tuple[str, ...] = get_args(Feature)
 
 
 class Tier(StrEnum):

@@ -28,10 +28,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What the API server holds at one moment; policies are keyed by `namespace/name`."""
+    """What the API server holds at one moment; policies are keyed by `namespace/name`.
+
+    `generations` remembers pods that are gone, so that one made again under the same name is told from them.
+    """
 
     world: World
     policies: Mapping[str, NetworkPolicy] = field(default_factory=dict)
+    generations: Mapping[str, int] = field(default_factory=dict)
 
     def after(self, action: Action) -> State:  # noqa: C901 -- one branch for each action
         """Return the state that an action leads to; KeyError where it names something that is not there."""
@@ -56,10 +60,11 @@ class State:
             case DeleteNamespace(name):
                 _ = world.namespaces[name]
                 kept = {key: each for key, each in self.policies.items() if each.namespace != name}
-                return State(world.without_namespace(name), kept)
+                return replace(self._with(world.without_namespace(name)), policies=kept)
             case CreatePod(pod):
                 _ = world.namespaces[pod.namespace]
-                return self._with(world.with_pod(pod))
+                made = self.generations.get(pod.ref, 0) + 1
+                return self._with(world.with_pod(replace(pod, generation=max(made, pod.generation))))
             case ReplacePod(ref):
                 pod = world.pods[ref]
                 return self._with(world.with_pod(replace(pod, generation=pod.generation + 1, addresses=())))
@@ -71,7 +76,8 @@ class State:
                 return self._with(world.with_service(service))
 
     def _with(self, world: World) -> State:
-        return replace(self, world=world)
+        gone = {ref: pod.generation for ref, pod in self.world.pods.items() if ref not in world.pods}
+        return replace(self, world=world, generations={**self.generations, **gone})
 
 
 def _relabelled(labels: Mapping[str, str], changes: Mapping[str, str | None]) -> Mapping[str, str]:

@@ -5,6 +5,10 @@ A conftest may define any of these fixtures itself: `netpol_target` (a `runner.t
 
 from __future__ import annotations
 
+import contextlib
+import signal
+import threading
+import warnings
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +18,7 @@ from conformance import errors
 from conformance.plugin import options
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from conformance.model.world import World
@@ -37,21 +41,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    from typing import get_args  # noqa: PLC0415 -- with the next line
-
-    from conformance.casefile.document import Feature  # noqa: PLC0415 -- not at pytest's start-up
+    from conformance.model.case import FEATURES  # noqa: PLC0415 -- not at pytest's start-up
     from conformance.plugin.recording import Recorder  # noqa: PLC0415 -- not at pytest's start-up
 
     for name, meaning in _MARKERS.items():
         config.addinivalue_line(
             "markers", f"{name}: cases that {meaning}" if name != "observed" else f"{name}: {meaning}"
         )
-    for feature in get_args(Feature):
+    for feature in FEATURES:
         config.addinivalue_line("markers", f"{feature.replace('-', '_')}: cases that need {feature}")
     given = getattr(config, "workerinput", {}).get("netpol")
     try:
         config.stash[_target_options] = replace(options.target_options(config), **(given or {}))
-        options.rules(config)
+        options.check(config)
     except errors.ConformanceError as error:
         raise pytest.UsageError(str(error)) from None
     if not hasattr(config, "workerinput"):
@@ -135,14 +137,15 @@ def netpol_target(pytestconfig: pytest.Config) -> Iterator[Target]:
     from conformance import targets  # noqa: PLC0415 -- only once a case runs
 
     target = None
-    try:
-        target = targets.make(pytestconfig.stash[_target_options])
-        yield target
-    except errors.ConformanceError as error:
-        pytest.exit(str(error), returncode=error.exit_status)
-    finally:
-        if target is not None:
-            target.close()
+    with _interrupted_by_sigterm():
+        try:
+            target = targets.make(pytestconfig.stash[_target_options])
+            yield target
+        except errors.ConformanceError as error:
+            pytest.exit(str(error), returncode=error.exit_status)
+        finally:
+            if target is not None and not _kept(pytestconfig):
+                _closed(target.close)
 
 
 @pytest.fixture(scope="session")
@@ -171,7 +174,37 @@ def netpol_session(
     except errors.TargetUnavailable as error:
         pytest.exit(str(error), returncode=error.exit_status)
     finally:
-        session.close()
+        if not _kept(pytestconfig):
+            _closed(session.close)
+
+
+@contextlib.contextmanager
+def _interrupted_by_sigterm() -> Iterator[None]:
+    """Let SIGTERM end the session as Ctrl-C does, so that what a cancelled job made is removed."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():  # signals belong to the main thread
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _kept(config: pytest.Config) -> bool:
+    return config.stash[_target_options].keep
+
+
+def _closed(close: Callable[[], None]) -> None:
+    """Close; what could not be removed is a warning, since it says nothing about any case."""
+    try:
+        close()
+    except errors.ConformanceError as error:
+        warnings.warn(pytest.PytestWarning(f"something is left on the target: {error}"), stacklevel=1)
 
 
 def _progress(config: pytest.Config) -> Any:

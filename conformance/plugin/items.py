@@ -8,7 +8,7 @@ import pytest
 
 from conformance.casefile.load import SUFFIXES, load_case
 from conformance.casefile.packaged import shown
-from conformance.errors import CaseFileError
+from conformance.errors import CaseFileError, TargetUnavailable
 from conformance.model.verdict import Verdict
 from conformance.report.lines import case_line
 from conformance.report.terminal import case_text
@@ -28,7 +28,7 @@ _HEAD = 4096  # a case says what it is in its first lines
 line_key = pytest.StashKey["CaseLine"]()
 
 
-class CaseFailed(Exception):  # noqa: N818 -- what pytest shows is the text, not the name
+class CaseFailed(Exception):
     """A case that did not pass; its line of the record says why."""
 
     def __init__(self, line: CaseLine) -> None:
@@ -73,7 +73,10 @@ class CaseItem(pytest.Function):
         return self.path, self.case.location.line - 1 if self.case.location else None, self.case.id
 
     def runtest(self) -> None:
-        line = case_line(self.obj(**{name: self.funcargs[name] for name in ("netpol_session",)}))
+        try:
+            line = case_line(self.obj(self.funcargs["netpol_session"]))
+        except TargetUnavailable as error:
+            pytest.exit(str(error), returncode=error.exit_status)
         self.stash[line_key] = line
         self.user_properties.append(("verdict", line["verdict"]))
         match Verdict(line["verdict"]):

@@ -7,14 +7,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from conformance.errors import UsageError
-from conformance.runner.session import Rules
-from conformance.runner.timeouts import check
+from conformance.model.case import FEATURES
+from conformance.runner import timeouts
 from conformance.targets import TargetOptions, new_run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import pytest
+
+    from conformance.runner.session import Rules
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,7 @@ OPTIONS = (
     Option("image", "the image of the probe pods: any that has python3 on its PATH"),
     Option(
         "external",
-        "a command that runs its arguments outside the cluster, such as 'docker run -i --rm --network kind IMAGE'",
+        "a command that runs its arguments outside the cluster, such as 'docker run -i --rm --network kind --cap-add NET_ADMIN IMAGE'",
     ),
     Option("run", "the name of the run, part of all names on the cluster; a random one by default"),
     Option("kind-name", "target kind: the cluster's name"),
@@ -49,7 +51,9 @@ OPTIONS = (
     Option("kind-plugin", "target kind: the network plugin to install (the default is calico)"),
     Option("kind-manifest", "target kind: a manifest to install instead of the plugin's own"),
     Option("kind-node-image", "target kind: the image of the nodes"),
-    Option("keep", "target kind: keep the cluster at the end", "flag"),
+    Option(
+        "keep", "keep the probe pods at the end (target kind: and the cluster), to look at a failure by hand", "flag"
+    ),
     Option("report", "a folder for the record of the run"),
     Option("waivers", "a file of known deviations, which are reported and do not fail the run"),
     Option("unsupported", "a feature that the implementation does not claim, such as end-port", "list"),
@@ -97,16 +101,30 @@ def target_options(config: pytest.Config) -> TargetOptions:
     )
 
 
+def check(config: pytest.Config) -> None:
+    """Raise a UsageError or CaseFileError now, rather than with the first case, where an option about judging is wrong."""
+    if any(value(config, name) for name in ("waivers", "unsupported", "timeout")):
+        rules(config)
+
+
 def rules(config: pytest.Config) -> Rules:
     """Return how the run judges; UsageError or CaseFileError where an option or the file of waivers is wrong."""
     from conformance.casefile.waivers import load_waivers  # noqa: PLC0415 -- YAML is read only where a file is given
+    from conformance.runner.session import Rules  # noqa: PLC0415 -- not at pytest's start-up
 
     waivers = value(config, "waivers")
     return Rules(
         timeouts=_timeouts(value(config, "timeout") or ()),
-        unsupported=dict.fromkeys(value(config, "unsupported") or (), "declared as not supported"),
+        unsupported=dict.fromkeys(_features(value(config, "unsupported") or ()), "declared as not supported"),
         waivers=load_waivers(Path(waivers)) if waivers else {},
     )
+
+
+def _features(names: Sequence[str]) -> Sequence[str]:
+    for name in names:
+        if name not in FEATURES:
+            raise UsageError(f"no feature is called {name!r}", hint=f"the features are {', '.join(FEATURES)}")
+    return names
 
 
 def _timeouts(texts: Sequence[str]) -> dict[str, float]:
@@ -117,7 +135,7 @@ def _timeouts(texts: Sequence[str]) -> dict[str, float]:
             found[name] = float(seconds)
         except ValueError:
             raise UsageError(f"{text!r} is no timeout", hint="write it as NAME=SECONDS, such as settle=60") from None
-    check(found)
+    timeouts.check(found)
     return found
 
 

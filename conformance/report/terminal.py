@@ -89,7 +89,7 @@ def _step(step: StepLine) -> Iterator[str]:
     if len(groups) > _MOST_GROUPS:
         yield f"  ... and {len(groups) - _MOST_GROUPS} more groups of flows: see the record"
     if step["commands"]:
-        yield "  to see it by hand, while the namespaces of the run are there:"
+        yield "  to see it by hand, in a run with --keep:"
         yield from _limited([f"    {command}" for command in step["commands"]], _MOST_COMMANDS, "    ... and {} more")
 
 

@@ -161,9 +161,7 @@ class CaseRun:
         if not settled.verdicts:
             self.clean = True
             # What is open again after a break was seen to be closed before: nothing of it is left to come.
-            self.unshown = any(
-                cell.verdict is not CellVerdict.BREAK for step in self._steps for cell in step.findings
-            )
+            self.unshown = any(cell.verdict is not CellVerdict.BREAK for step in self._steps for cell in step.findings)
             self._baseline.open_flows = frozenset(tried)
             self._baseline.slowest = max((each.waited for each in settled.observations.values()), default=0.0)
             return verdict

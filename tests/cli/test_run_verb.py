@@ -1,0 +1,80 @@
+"""`run`: cases against a target, as a program, with its record and its exit status."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from conftest import Ended
+
+    Program = Callable[..., Ended]
+
+
+@pytest.fixture
+def case(good: str, tmp_path: Path) -> str:
+    (tmp_path / "case.yaml").write_text(good)
+    return "case.yaml"
+
+
+def record(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / "run.jsonl").read_text().splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said", "hint"),
+    [
+        (["--target", "nope"], "no target is called 'nope'", "the targets are netns, kubernetes, kind, mini:NAME"),
+        (["--target", "mini:nope"], "no miniature is called 'nope'", "perfect"),
+        (["--target", "kubernetes"], "no context is named, and the suite never takes the current one by itself", "--context"),
+    ],
+    ids=["no such target", "no such miniature", "no context"],
+)  # fmt: skip
+def test_a_target_that_cannot_be(arguments: list[str], said: str, hint: str, case: str, program: Program) -> None:
+    ended = program("run", *arguments, case)
+    assert ended.status == 64
+    whole = ended.out + ended.err
+    assert said in whole
+    assert hint in whole.partition("hint: ")[2]
+    assert "Traceback" not in whole
+
+
+def test_a_good_run_leaves_a_whole_record(case: str, good: str, program: Program, tmp_path: Path) -> None:
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more" / "other.yaml").write_text(good.replace("K7QD", "A2B4").replace("[ingress]", "[ingress, sctp]"))
+    ended = program("run", "--target", "mini:perfect", "--report", "out", case, "more")
+    assert ended.status == 0, ended.out
+    header, *cases, footer = record(tmp_path / "out")
+    assert (header["type"], header["format"], header["target"]) == (
+        "header",
+        "netpol-conformance/run/v1",
+        "mini:perfect",
+    )
+    assert (header["cases"], header["options"]["target"]) == (2, "mini:perfect")
+    assert [(each["type"], each["id"], each["path"], each["verdict"]) for each in cases] == [
+        ("case", "K7QD", "case.yaml", "pass"),
+        ("case", "A2B4", "more/other.yaml", "unsupported"),
+    ]
+    (step,) = cases[0]["steps"]
+    assert (step["name"], step["cells"], step["findings"]) == ("deny", 9 * 8 * 4, [])
+    assert (footer["type"], footer["verdicts"]) == ("footer", {"pass": 1, "unsupported": 1})
+
+
+def test_an_expectation_that_is_wrong_is_an_error_of_the_suite(
+    case: str, good: str, program: Program, tmp_path: Path
+) -> None:
+    (tmp_path / case).write_text(good.replace("* -> x/a", "y/* -> x/a"))
+    ended = program("run", "--target", "mini:perfect", "--report", "out", case)
+    assert ended.status == 70, ended.out
+    _, line, footer = record(tmp_path / "out")
+    assert (line["verdict"], footer["verdicts"]) == ("error", {"error": 1})
+    assert line["reason"].startswith(
+        "the suite disagrees with itself on 20 flows of step 'deny': the case declares x/b -> x/a:80/TCP"
+    )
+    assert "x/a is isolated for ingress by x/deny (case.yaml:11:9), and no ingress rule matches" in line["reason"]
+    assert "the suite disagrees with itself" in ended.out
