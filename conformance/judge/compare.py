@@ -15,9 +15,6 @@ if TYPE_CHECKING:
     from conformance.model.flow import Flow
     from conformance.model.matrix import Cell, Observation
 
-#: Whether a policy drops or rejects is not defined: both are "blocked".
-BLOCKED = frozenset({Observed.DROPPED, Observed.REJECTED})
-
 
 def disagreements(expectation: Expectation, decisions: Mapping[Flow, Decision]) -> tuple[Decision, ...]:
     """Return the decisions that differ from what a person declared: there the suite is wrong, whoever is right."""

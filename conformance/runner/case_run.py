@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from conformance.errors import ConformanceError
-from conformance.judge.compare import BLOCKED, case_verdict, disagreements
+from conformance.judge.compare import case_verdict, disagreements
 from conformance.judge.explain import explain
 from conformance.model.flow import flows
 from conformance.model.matrix import Cell, CellVerdict, Observed
@@ -45,7 +45,8 @@ class CaseRun:
     """The run of one case, and what it means for the arena.
 
     `clean`: every change was confirmed by the target, and the arena reads as if no policy had ever been. `unshown`: a change did not take
-    effect in its time, so that it may yet do so, in the middle of another case. `saw_blocked`: something was seen blocked.
+    effect in its time, so that it may yet do so, in the middle of another case. `saw_blocked`: something was blocked, and not by chance:
+    all that a step wanted blocked, or what had to pass.
     """
 
     def __init__(
@@ -136,6 +137,10 @@ class CaseRun:
             flipped = ", ".join(sorted(str(flow) for flow in settled.flipped))
             self._notes.append(f"step {step.name!r}: changed again after it had agreed, then settled: {flipped}")
         cells = _cells(settled, expected, decisions)
+        if cells:
+            self.saw_blocked |= any(cell.verdict in {CellVerdict.BREAK, CellVerdict.UNSTABLE} for cell in cells)
+        else:
+            self.saw_blocked |= not all(expected.values())
         return StepResult(
             step.name,
             cells=len(expected),
@@ -186,9 +191,7 @@ class CaseRun:
         return settling.run(deadline=deadline, hold=hold)
 
     def _probe(self, tried: Sequence[Flow]) -> Mapping[Flow, Observation]:
-        seen = self._arena.probe(tried, self._silence())
-        self.saw_blocked |= bool(self._shown) and any(each.observed in BLOCKED for each in seen.values())
-        return seen
+        return self._arena.probe(tried, self._silence())
 
     def _probe_patiently(self, tried: Sequence[Flow]) -> Mapping[Flow, Observation]:
         """Give silent flows all the time that there is; an answer that would else have been missed makes later readings wait for it."""

@@ -71,18 +71,18 @@ def test_four_mistakes_in_one_file_are_four_located_errors(command: Callable[...
         (
             "policyTypes: [Ingress]",
             "policyTypes: [Ingress, Ingress, Egress]",
-            ("case.yaml:14:71: steps[0].apply[0].spec.policyTypes: Invalid value: ['Ingress', 'Ingress', 'Egress']: may not specify "
+            ("case.yaml:14:67: steps[0].apply[0].spec.policyTypes: Invalid value: ['Ingress', 'Ingress', 'Egress']: may not specify "
             "more than two policyTypes"),
         ),
         (
             "policyTypes: [Ingress]",
             "ingress: [{from: [{}]}]",
-            "case.yaml:14:76: steps[0].apply[0].spec.ingress[0].from[0]: Required value: must specify a peer",
+            "case.yaml:14:72: steps[0].apply[0].spec.ingress[0].from[0]: Required value: must specify a peer",
         ),
         (
             "policyTypes: [Ingress]",
             "egress: [{ports: [{port: 80, endPort: 79}]}]",
-            ("case.yaml:14:96: steps[0].apply[0].spec.egress[0].ports[0].endPort: Invalid value: 79: must be greater than or equal to "
+            ("case.yaml:14:92: steps[0].apply[0].spec.egress[0].ports[0].endPort: Invalid value: 79: must be greater than or equal to "
             "`port`"),
         ),
         (

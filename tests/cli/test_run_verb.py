@@ -30,10 +30,9 @@ def record(folder: Path) -> list[dict[str, Any]]:
     ("arguments", "said", "hint"),
     [
         (["--target", "nope"], "no target is called 'nope'", "the targets are netns, kubernetes, kind, mini:NAME"),
-        (["--target", "mini:nope"], "no miniature is called 'nope'", "perfect"),
         (["--target", "kubernetes"], "no context is named, and the suite never takes the current one by itself", "--context"),
     ],
-    ids=["no such target", "no such miniature", "no context"],
+    ids=["no such target", "no context"],
 )  # fmt: skip
 def test_a_target_that_cannot_be(arguments: list[str], said: str, hint: str, case: str, program: Program) -> None:
     ended = program("run", *arguments, case)
@@ -42,6 +41,13 @@ def test_a_target_that_cannot_be(arguments: list[str], said: str, hint: str, cas
     assert said in whole
     assert hint in whole.partition("hint: ")[2]
     assert "Traceback" not in whole
+
+
+def test_a_miniature_that_cannot_be(command: Callable[..., Ended]) -> None:
+    ended = command("smoke", "--target", "mini:nope")
+    assert ended.status == 64
+    assert "no miniature is called 'nope' [usage]\n  hint: the miniatures are " in ended.err
+    assert "perfect" in ended.err
 
 
 def test_a_good_run_leaves_a_whole_record(case: str, good: str, program: Program, tmp_path: Path) -> None:

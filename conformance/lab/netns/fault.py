@@ -22,7 +22,7 @@ _DEBIAN_SWITCH = "kernel.unprivileged_userns_clone"
 _MAX_USER, _MAX_NET = "user.max_user_namespaces", "user.max_net_namespaces"
 
 
-class LabFault(Exception):  # noqa: N818 -- it is not for users: an arena turns it into an error that is
+class LabFault(Exception):
     """The keeper or the kernel did not do what it was told. `needs` names the kernel module that the order needed."""
 
     def __init__(self, what: str, number: int | None = None, needs: str = "") -> None:

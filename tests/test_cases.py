@@ -1,0 +1,180 @@
+"""The suite's own cases, without any target: each is well formed, right by three accounts, and worth running."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections import Counter
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from conformance.casefile.load import find, load_case
+from conformance.casefile.packaged import cases
+from conformance.model import address
+from conformance.model.case import ApplyPolicy, CreateService, Tier
+from conformance.model.default_world import default_world
+from conformance.model.flow import flows
+from conformance.model.policy import IPBlock
+from conformance.model.state import State
+from conformance.runner.rehearsal import after, rehearse
+
+sys.path.insert(0, str(Path(__file__).parent / "property"))  # the brute force is a file beside the random tests
+
+from brute_force import answers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from conformance.model.case import Case, Expectation
+    from conformance.model.flow import Flow
+    from conformance.model.policy import NetworkPolicy, Rule
+
+ROOT = cases()
+FILES = [str(file.relative_to(ROOT)) for file in find([ROOT])]
+#: What an implementation need not have: a case that needs it cannot be core.
+OPTIONAL = {"ipblock", "ipblock-pod", "named-port", "end-port", "sctp", "external-server", "external-client", "ipv6"}
+each_file = pytest.mark.parametrize("file", FILES)
+
+
+@cache
+def read(file: str) -> Case:
+    return load_case(ROOT / file, file)
+
+
+def readings(case: Case) -> Iterator[tuple[State, Expectation, tuple[Flow, ...]]]:
+    """Walk through a case as on a usual cluster: what there is, what must be seen and what is tried, at each step that is read."""
+    state = State(address.with_sample_addresses(default_world()))
+    for action in case.setup:
+        state = after(state, action)
+    for step in case.steps:
+        for action in step.actions:
+            state = after(state, action)
+        if step.expect is not None:
+            yield state, step.expect, flows(state.world, case.probe, external=case.external)
+
+
+def policies(case: Case) -> list[NetworkPolicy]:
+    return [each.policy for step in case.steps for each in step.actions if isinstance(each, ApplyPolicy)]
+
+
+def test_there_are_many_and_no_two_share_an_id() -> None:
+    assert len(FILES) >= 60
+    ids = Counter(read(file).id for file in FILES)
+    assert [each for each, count in ids.items() if count > 1] == []
+
+
+def test_every_area_has_cases() -> None:
+    areas = {
+        "ingress",
+        "egress",
+        "peers",
+        "selectors",
+        "ports",
+        "ipblock",
+        "lifecycle",
+        "services",
+        "placement",
+        "examples",
+    }
+    assert areas <= {file.partition("/")[0] for file in FILES}
+
+
+@each_file
+def test_declared_and_computed_agree(file: str) -> None:
+    """What a person worked out by hand is what the evaluator says."""
+    assert [f"{each.step.name}: {each.decision.flow}" for each in rehearse(read(file))] == []
+
+
+@each_file
+def test_declared_and_counted_out_agree(file: str) -> None:
+    """And it is what a second evaluator says, which is written from the specification alone."""
+    differing = [
+        str(flow)
+        for state, expect, tried in readings(read(file))
+        for flow in tried
+        if answers(state, flow) != {expect.allows(flow)}
+    ]
+    assert differing == []
+
+
+@each_file
+def test_neither_doing_nothing_nor_blocking_everything_passes(file: str) -> None:
+    """Each case shows something that must be blocked and something that must pass.
+
+    There is no exception: a case that shows only one of the two would be passed by a cluster that enforces nothing, or by one
+    whose pods do not connect.
+    """
+    seen = {expect.allows(flow) for _, expect, tried in readings(read(file)) for flow in tried}
+    assert seen == {True, False}
+
+
+@each_file
+def test_the_requirement_is_one_sentence_and_the_link_is_of_kubernetes(file: str) -> None:
+    case = read(file)
+    assert re.search(r"\bMUST\b", case.requirement)
+    assert re.fullmatch(r"[A-Z][^.!?\n]*(?:\.[A-Za-z0-9][^.!?\n]*)*\.", case.requirement), case.requirement
+    assert re.fullmatch(r"https://kubernetes\.io/(docs|blog)/[-a-z0-9/]+/(#[-A-Za-z0-9]+)?", case.spec), case.spec
+
+
+@each_file
+def test_what_a_case_uses_it_says_it_needs(file: str) -> None:
+    """Else an implementation that does not claim a feature would fail for lacking it."""
+    case = read(file)
+    used = {str(direction).lower() for policy in policies(case) for direction in policy.policy_types}
+    for rule in (rule for policy in policies(case) for rule in (*policy.ingress, *policy.egress)):
+        used |= {"ipblock" for peer in rule.peers if peer.ip_block}
+        used |= {"named-port" for port in rule.ports if isinstance(port.port, str)}
+        used |= {"end-port" for port in rule.ports if port.end_port is not None}
+    used |= {"services" for step in case.steps for each in step.actions if isinstance(each, CreateService)}
+    used |= {"services" for each in case.setup if isinstance(each, CreateService)}
+    used |= {"sctp" for _, protocol in case.probe if protocol == "SCTP"}
+    assert used - case.features == set()
+
+
+@each_file
+def test_core_cases_need_nothing_optional(file: str) -> None:
+    case = read(file)
+    assert case.tier is not Tier.CORE or not case.features & OPTIONAL
+
+
+@each_file
+def test_nothing_that_is_left_open_is_judged(file: str) -> None:
+    """Address blocks where a Service rewrites addresses, and port names of what is no pod."""
+    case = read(file)
+    assert not {"services", "ipblock"} <= case.features
+    named_egress = any(
+        isinstance(port.port, str) for policy in policies(case) for rule in policy.egress for port in rule.ports
+    )
+    assert not (named_egress and "external-server" in case.features)
+
+
+@each_file
+def test_blocks_of_pods_are_told_from_blocks_of_what_is_outside(file: str) -> None:
+    """An implementation may leave pods out of ipBlocks: a case that counts on them says so."""
+    case = read(file)
+    if "ipblock" not in case.features or "ipblock-pod" in case.features:
+        return
+    for state, expect, tried in readings(case):
+        without = State(
+            state.world, {ref: _without_blocks_of_pods(each, state) for ref, each in state.policies.items()}
+        )
+        inside = [flow for flow in tried if {flow.source, flow.destination} <= set(state.world.pods)]
+        assert [str(flow) for flow in inside if answers(without, flow) != {expect.allows(flow)}] == []
+
+
+def _without_blocks_of_pods(policy: NetworkPolicy, state: State) -> NetworkPolicy:
+    """Return a policy whose blocks hold no pod's address."""
+    nobodys = IPBlock("192.0.2.0/24")
+    assert not [pod.ref for pod in state.world.pods.values() if pod.addresses[0].startswith("192.0.2.")]
+
+    def rules(old: tuple[Rule, ...]) -> tuple[Rule, ...]:
+        return tuple(
+            replace(rule, peers=tuple(replace(peer, ip_block=peer.ip_block and nobodys) for peer in rule.peers))
+            for rule in old
+        )
+
+    return replace(policy, ingress=rules(policy.ingress), egress=rules(policy.egress))
