@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from enum import StrEnum
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -31,6 +32,7 @@ err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 _USAGE = (4, 5)  # what pytest ends with where an option is wrong, or where no case is left to run
 _MOST_USUAL_WORKERS = 4
+_MOST_DIFFERENCES = 5  # of one step: the first few are enough to see what is meant
 _WORTH_WORKERS = 10  # below that, starting workers takes longer than they save
 
 EXIT_DATA = CaseFileError.exit_status
@@ -152,10 +154,10 @@ def check(paths: Paths = None) -> None:
     from conformance.runner.rehearsal import rehearse  # noqa: PLC0415 -- as above
 
     cases = _load(_paths(paths))
-    wrong = 0
-    for case in cases:
-        for each in rehearse(case):
-            wrong += 1
+    wrong = [(case, each) for case in cases for each in rehearse(case)]
+    for _, differing in groupby(wrong, key=lambda found: (found[0].id, found[1].step.name)):
+        found = [each for _, each in differing]
+        for each in found[:_MOST_DIFFERENCES]:
             declared = "allowed" if each.declared else "blocked"
             why = "; ".join(explain(each.decision)) or "the backends of the Service differ, or there are none"
             err.print(
@@ -163,9 +165,15 @@ def check(paths: Paths = None) -> None:
                 f"but the evaluator says otherwise: {why}",
                 markup=False,
             )
+        if len(found) > _MOST_DIFFERENCES:
+            err.print(f"{found[0].step.location}: and {len(found) - _MOST_DIFFERENCES} more flows of this step")
     if wrong:
         raise typer.Exit(EXIT_DATA)
-    out.print(f"{len(cases)} cases are well formed and agree with the evaluator")
+    out.print(
+        f"{len(cases)} cases are well formed and agree with the evaluator"
+        if len(cases) != 1
+        else "the case is well formed and agrees with the evaluator"
+    )
 
 
 @app.command()

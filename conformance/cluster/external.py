@@ -125,7 +125,7 @@ class PipeStream:
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(_LAST_WORDS)
         self._complaints.seek(max(0, self._complaints.seek(0, os.SEEK_END) - _TAIL))
-        complaints = self._complaints.read().decode("utf-8", "replace").strip()
-        self._ended = f"{self._where}: {why}" + (f"; it wrote: {complaints}" if complaints else "")
+        complaints = self._complaints.read().decode("utf-8", "replace").split()
+        self._ended = f"{self._where}: {why}" + (f"; it wrote: {' '.join(complaints)}" if complaints else "")
         self.close()
         raise ProbeFailed(self._ended)

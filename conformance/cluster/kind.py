@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 #: What the names of clusters begin with that no user has named.
 PREFIX = "netpol-conformance-"
 _NETWORK = "kind"
+_MOST_CAUSES = 10
 _DNS = implementations.Rollout("kube-system", "deployment/coredns")
 
 
@@ -275,10 +276,10 @@ def _not_up(cluster: Cluster) -> list[str]:
         pods = Api(cluster.context, cluster.kubeconfig).items("/api/v1/pods")
     except (ApiError, ConformanceError):
         return []
+    down = [pod for pod in pods if not diagnosis.is_up(pod, Phase.RUNNING)]
     return [
         f"{pod['metadata']['namespace']}/{pod['metadata']['name']}: {diagnosis.describe(pod)}"
-        for pod in pods
-        if not diagnosis.is_up(pod, Phase.RUNNING)
+        for pod in down[:_MOST_CAUSES]
     ]
 
 

@@ -84,8 +84,8 @@ class ExecStream:
         return data[0], data[1:]
 
     def _end(self, why: str) -> NoReturn:
-        complaints = self._complaints.decode("utf-8", "replace").strip()
-        self._ended = f"{self._where}: {why}" + (f"; it wrote: {complaints}" if complaints else "")
+        complaints = self._complaints.decode("utf-8", "replace").split()
+        self._ended = f"{self._where}: {why}" + (f"; it wrote: {' '.join(complaints)}" if complaints else "")
         self.close()
         raise ProbeFailed(self._ended)
 

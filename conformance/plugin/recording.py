@@ -63,18 +63,19 @@ class Recorder:
         sent = getattr(report, "netpol", None)
         return _WORDS[Verdict(sent["line"]["verdict"])] if sent is not None else None
 
-    @pytest.hookimpl(wrapper=True)
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> Any:
         """End the record, unless the run was cut off; a run in which nothing failed but something erred says so."""
-        verdicts = {line["verdict"] for line in self._lines}
-        if exitstatus == pytest.ExitCode.TESTS_FAILED and Verdict.ERROR in verdicts and Verdict.FAIL not in verdicts:
-            session.exitstatus = EXIT_ERRORS
         if self._writer is not None:
             if exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
                 self._writer.finish(footer(self._lines, time.monotonic() - self._began))
             else:
                 self._writer.close()
-        return (yield)
+        outcome = yield
+        verdicts = {line["verdict"] for line in self._lines}
+        if exitstatus == pytest.ExitCode.TESTS_FAILED and Verdict.ERROR in verdicts and Verdict.FAIL not in verdicts:
+            session.exitstatus = EXIT_ERRORS
+        return outcome
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         if self._header is not None:

@@ -30,14 +30,14 @@ NOT_THERE = {
     "remove a namespace": ("remove: [«w]", "remove[0]", "there is no namespace w at this point"),
     "remove a pod of a namespace that is gone": ("remove: [x, «x/a]", "remove[1]", "there is no pod x/a at this point"),
     "replace a pod": ("replace: [«y/q]", "replace[0]", "there is no pod y/q at this point"),
-    "replace a namespace": ("replace: [«y]", "replace[0]", "there is no pod y at this point"),
-    "label a pod": ("label: {y: {a: b}, «x/q: {a: b}}", "label.x/q", "there is no pod x/q at this point"),
+    "replace a namespace": ("replace: [«z]", "replace[0]", "there is no pod z at this point"),
+    "label a pod": ("label: {z: {a: b}, «x/q: {a: b}}", "label.x/q", "there is no pod x/q at this point"),
     "label a namespace": ("label: {«w: {a: b}}", "label.w", "there is no namespace w at this point"),
     "label what was removed in the same step": ("remove: [x/a]\n    label: {«x/a: {a: b}}", "label.x/a", "there is no pod x/a at this point"),
     "create a pod nowhere": ("create: {pods: [«{namespace: w, name: d}]}", "create.pods[0]", "there is no namespace w at this point"),
     "create a Service nowhere": ("create: {services: [«{namespace: w, name: s, selector: {a: b}, ports: [{port: 80}]}]}", "create.services[0]", "there is no namespace w at this point"),
     "create a pod that is there": ("create: {pods: [{namespace: x, name: d}, «{namespace: x, name: a}]}", "create.pods[1]", "pod x/a is there already"),
-    "create a namespace that is there": ("create: {namespaces: [«{name: y}]}", "create.namespaces[0]", "namespace y is there already"),
+    "create a namespace that is there": ("create: {namespaces: [«{name: z}]}", "create.namespaces[0]", "namespace z is there already"),
     "create a Service twice": ("create: {services: [{namespace: x, name: s, selector: {a: b}, ports: [{port: 80}]}, «{namespace: x, name: s, selector: {a: c}, ports: [{port: 81}]}]}", "create.services[1]", "Service s.x.svc is there already"),
     "apply nowhere": (f"apply: [{policy(namespace='x')}, «{policy(namespace='w')}]", "apply[1]", "there is no namespace w at this point"),
     "apply where it was": (f"remove: [x]\n    apply: [«{policy()}]", "apply[0]", "there is no namespace x at this point"),
@@ -80,7 +80,7 @@ steps:
     label: {{w/d: {{a: b}}, w: {{c: d}}}}
     replace: [w/d]
     create: {{pods: [{{namespace: w, name: d}}], namespaces: [{{name: w}}], services: [{{namespace: w, name: s, selector: {{a: b}}, ports: [{{port: 80}}]}}]}}
-    remove: [y]
+    remove: ["y"]
     expect: {{default: allow, deny: ["* -> w/d", "* -> s.w.svc"]}}
 """
     case = load(whole(steps=step))
@@ -150,7 +150,7 @@ def test_ports_that_would_never_be_tried(probe: str, said: str, whole: Whole, re
 
 
 def test_a_step_that_tries_nothing(whole: Whole, refused: Refused) -> None:
-    steps = "steps:\n  - name: alone\n    remove: [x, y, z/a, z/b]\n    expect: «{default: allow}\n"
+    steps = "steps:\n  - name: alone\n    remove: [x, 'y', z/a, z/b]\n    expect: «{default: allow}\n"
     refused(whole(steps=steps), ("steps[0].expect", "this step tries no flow at all"))
 
 

@@ -120,7 +120,7 @@ STEPS = {
     "remove: a number": ("remove: [x/a, «5]", ["remove[1]"], ["expected text, found a number: 5; quote it"]),
     "replace: a mapping": ("replace: «{x/a: b}", ["replace"], ["expected a list, found a mapping"]),
     "label: no labels": ("label: {x/a: «blue}", ["label.x/a"], ["expected a mapping, found text: 'blue'"]),
-    "label: values": ("label: {x/a: {str: «5, int: «true, ok: null}, y: {«'a b': c, d: «'e f'}}", ["label.x/a.str", "label.x/a.int", "label.y.a b", "label.y.d"], ["a label's value is text, found a number: 5; quote it", "a label's value is text, found true", "a label key is a name", "a label value is empty or"]),
+    "label: values": ("label: {x/a: {str: «5, int: «true, ok: null}, z: {«'a b': c, d: «'e f'}}", ["label.x/a.str", "label.x/a.int", "label.z.a b", "label.z.d"], ["a label's value is text, found a number: 5; quote it", "a label's value is text, found true", "a label key is a name", "a label value is empty or"]),
     "create: fields": ("create: {«service: []}", ["create.service"], ["unknown field, expected one of namespaces, pods, services; did you mean services?"]),
     "create: labels": ("create: {pods: [{namespace: x, name: d, labels: {a: «5}}]}", ["create.pods[0].labels.a"], ["a label's value is text, found a number: 5; quote it"]),
     "create: portNames": ("create: {pods: [{namespace: x, name: d, portNames: {web: «8080/TCP}}]}", ["create.pods[0].portNames.web"], ["no pod serves 8080/TCP"]),

@@ -353,7 +353,7 @@ spec:
   ingress:
     - from:
         - podSelector: {}
-        - namespaceSelector: {matchLabels: {ns: y}}
+        - namespaceSelector: {matchLabels: {ns: "y"}}
           podSelector: {matchExpressions: [{key: app, operator: Exists}]}
       ports:
         - port: http

@@ -149,3 +149,17 @@ def test_deleting_what_is_gone_is_no_error(server: Any, kubeconfig: str) -> None
 def test_kubectl_is_always_told_the_context() -> None:
     assert kubectl_words("c", None) == ("kubectl", "--context", "c")
     assert kubectl_words("c", "/k") == ("kubectl", "--kubeconfig", "/k", "--context", "c")
+
+
+def test_the_account_of_the_suite_s_own_pod(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "token").write_text("of the pod")
+    (tmp_path / "ca.crt").write_text("a certificate")
+    module = "kubernetes.config.incluster_config"
+    monkeypatch.setattr(f"{module}.SERVICE_TOKEN_FILENAME", str(tmp_path / "token"))
+    monkeypatch.setattr(f"{module}.SERVICE_CERT_FILENAME", str(tmp_path / "ca.crt"))
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.96.0.1")
+    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", "443")
+    settings = configuration("in-cluster", None)
+    assert settings.host == "https://10.96.0.1:443"
+    assert [each["value"].lower() for each in settings.auth_settings().values()] == ["bearer of the pod"]
+    assert kubectl_words("in-cluster", None) == ("kubectl",)

@@ -65,6 +65,12 @@ def test_a_container_that_crashes_shows_how_it_ended() -> None:
     assert diagnosis.describe(crashed) == "Running on worker; CrashLoopBackOff: back-off 10s; Error: exit code 127"
 
 
+def test_a_container_that_is_started_again_and_again_is_crashing() -> None:
+    assert not diagnosis.is_crashing(pod("Running", containerStatuses=[{"restartCount": 2}]))
+    assert diagnosis.is_crashing(pod("Running", containerStatuses=[{"restartCount": 3}]))
+    assert not diagnosis.is_crashing({})
+
+
 def test_events_say_what_the_pod_does_not() -> None:
     events = [
         {"type": "Normal", "reason": "Scheduled", "message": "ok"},

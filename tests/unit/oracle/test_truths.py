@@ -352,6 +352,11 @@ ROWS = {
         "y/a -> x/a:80/UDP; y/a -> x/b:81/UDP",
         "y/a -> x/a:80/TCP; y/a -> x/a:81/UDP",
     ),
+    "a name of another protocol opens nothing": (
+        {"x/p": ports("[{protocol: UDP, port: http}]")},
+        "",
+        "y/a -> x/a:80/UDP; y/a -> x/a:80/TCP; y/a -> x/b:81/UDP",
+    ),
     "a name that nobody has opens nothing": ({"x/p": ports("[{port: nothing}]")}, "", "y/a -> x/a:80/TCP; y/a -> x/c:82/TCP"),
     "a name beside a number": (
         {"x/p": ports("[{port: http}, {port: 82}]")},
