@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 from enum import StrEnum
 from itertools import groupby
@@ -239,6 +240,8 @@ def new(
 def _pytest(arguments: Sequence[str]) -> int:
     import pytest  # noqa: PLC0415 -- verbs import what they need
 
+    # A cancelled job is to be cleaned up after as Ctrl-C is; with workers, this process is the one that is told.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     # The user's own pytest settings are about their tests, not about this run.
     fixed = ["-c", str(Path(__file__).parent / "run.ini"), f"--rootdir={Path.cwd()}", "-p", "no:cacheprovider"]
     status = int(pytest.main([*fixed, *arguments]))

@@ -17,8 +17,10 @@ from contextlib import ExitStack
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
-from conformance.lab.netns import netlink
+from pyroute2.netlink import NETLINK_NETFILTER, NETLINK_ROUTE
+
 from conformance.lab.netns.fault import LabFault
+from conformance.lab.netns.netlink import packed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -85,11 +87,11 @@ class Keeper:
 
     def route(self, space: str, messages: Sequence[Message]) -> None:
         """Change interfaces, addresses, routes and neighbours."""
-        self._netlink(space, netlink.ROUTE, messages)
+        self._netlink(space, NETLINK_ROUTE, messages)
 
     def rules(self, space: str, messages: Sequence[Message]) -> None:
         """Change nftables."""
-        self._netlink(space, netlink.NETFILTER, messages)
+        self._netlink(space, NETLINK_NETFILTER, messages)
 
     def start(self, name: str, space: str, command: Sequence[str], streams: Sequence[int]) -> None:
         """Start a process in a namespace, with these files as its standard streams."""
@@ -116,7 +118,7 @@ class Keeper:
         self._files.close()
 
     def _netlink(self, space: str, family: int, messages: Sequence[Message]) -> None:
-        data = base64.b64encode(netlink.packed(messages)).decode()
+        data = base64.b64encode(packed(messages)).decode()
         needs = messages[0].needs
         answer = self._order({"do": "netlink", "space": space, "family": family, "data": data}, needs=needs)
         for number, code, words in answer["failures"]:

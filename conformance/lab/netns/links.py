@@ -2,33 +2,32 @@
 
 from __future__ import annotations
 
-import ipaddress
 import socket
-import struct
 from dataclasses import dataclass
+from ipaddress import ip_address, ip_network
 
-from conformance.lab.netns.netlink import (
-    CREATE,
-    EXCLUSIVE,
-    REPLACE,
-    Message,
-    attribute,
-    native32,
-    nested,
-    text,
+from pyroute2.netlink import NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE, nla
+from pyroute2.netlink.rtnl import (
+    RTM_DELLINK,
+    RTM_NEWADDR,
+    RTM_NEWLINK,
+    RTM_NEWNEIGH,
+    RTM_NEWROUTE,
+    rt_proto,
+    rt_scope,
+    rt_type,
 )
+from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
+from pyroute2.netlink.rtnl.ifinfmsg import IFF_UP, ifinfmsg
+from pyroute2.netlink.rtnl.ndmsg import NUD_PERMANENT, ndmsg
+from pyroute2.netlink.rtnl.rtmsg import RTNH_F_ONLINK, rtmsg
+
+from conformance.lab.netns.netlink import Message, encoded
 
 LOOPBACK = 1  # the index of `lo` in every network namespace
 
-_NEWLINK, _DELLINK, _NEWADDR, _NEWROUTE, _NEWNEIGH = 16, 17, 20, 24, 28
-_UP = 0x1
-_PERMANENT = 0x80
-_TABLE_MAIN, _PROTOCOL_STATIC, _UNICAST, _BLACKHOLE, _ON_LINK = 254, 4, 1, 6, 0x4
-_SCOPE_ANYWHERE, _SCOPE_LINK = 0, 253
-_ADDRESS, _NAME, _LINK_INFO, _AF_SPEC, _NAMESPACE_FD = 1, 3, 18, 26, 28
-_INFO_KIND, _INFO_DATA, _VETH_PEER = 1, 2, 1
-_INET_CONF, _FORWARDING = 1, 1
-_DESTINATION, _OUT, _GATEWAY = 1, 4, 5
+_TABLE_MAIN = 254
+_FAMILY = {4: socket.AF_INET, 6: socket.AF_INET6}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,81 +39,87 @@ class Interface:
     mac: bytes
 
 
+class _Settings(ifinfmsg):  # type: ignore[misc]
+    """A link whose IPv4 settings can be set. pyroute2's own form is what the kernel answers, which differs from what it takes."""
+
+    class af_spec_inet(nla):  # type: ignore[misc]  # noqa: N801 -- pyroute2 looks for this name
+        nla_map = ((int(socket.AF_INET), "AF_INET", "inet"),)
+
+        class inet(nla):  # type: ignore[misc]  # noqa: N801
+            nla_map = ((1, "IFLA_INET_CONF", "conf"),)
+
+            class conf(nla):  # type: ignore[misc]  # noqa: N801
+                nla_map = ((1, "IPV4_DEVCONF_FORWARDING", "uint32"),)
+
+
 def cable(near: Interface, far: Interface, far_namespace: int) -> Message:
     """Make a veth pair whose far end is in the namespace that this file descriptor of the keeper stands for."""
-    peer = _header(far.index) + _identity(far) + native32(_NAMESPACE_FD, far_namespace)
-    info = nested(_LINK_INFO, text(_INFO_KIND, "veth"), nested(_INFO_DATA, attribute(_VETH_PEER, peer)))
-    body = _header(near.index) + _identity(near) + info
-    return Message(f"make the cable {near.name}", "veth", _NEWLINK, CREATE | EXCLUSIVE, body)
+    peer = {"index": far.index, "attrs": [*_identity(far), ("IFLA_NET_NS_FD", far_namespace)]}
+    info = [("IFLA_INFO_KIND", "veth"), ("IFLA_INFO_DATA", {"attrs": [("VETH_INFO_PEER", peer)]})]
+    body = encoded(ifinfmsg, {"index": near.index}, [*_identity(near), ("IFLA_LINKINFO", {"attrs": info})])
+    return Message(f"make the cable {near.name}", "veth", RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, body)
 
 
 def up(index: int) -> Message:
-    return Message(f"bring interface {index} up", "", _NEWLINK, 0, _header(index, flags=_UP))
+    body = encoded(ifinfmsg, {"index": index, "flags": IFF_UP, "change": IFF_UP})
+    return Message(f"bring interface {index} up", "", RTM_NEWLINK, 0, body)
 
 
 def forwarding(index: int) -> Message:
     """Let packets that come in here be routed on. A sysctl does the same, but in a container those are read-only."""
-    setting = nested(_INET_CONF, native32(_FORWARDING, 1))
-    body = _header(index) + nested(_AF_SPEC, nested(socket.AF_INET, setting))
-    return Message(f"forward packets from interface {index}", "", _NEWLINK, 0, body)
+    conf = {"attrs": [("IFLA_INET_CONF", {"attrs": [("IPV4_DEVCONF_FORWARDING", 1)]})]}
+    body = encoded(_Settings, {"index": index}, [("IFLA_AF_SPEC", {"attrs": [("AF_INET", conf)]})])
+    return Message(f"forward packets from interface {index}", "", RTM_NEWLINK, 0, body)
 
 
 def unplug(index: int) -> Message:
     """Remove a cable, with its other end wherever that is."""
-    return Message(f"remove interface {index}", "", _DELLINK, 0, _header(index))
+    return Message(f"remove interface {index}", "", RTM_DELLINK, 0, encoded(ifinfmsg, {"index": index}))
 
 
 def address(owner: str, index: int) -> Message:
-    raw = _raw(owner)
-    body = struct.pack("=BBBBI", _family(raw), len(raw) * 8, 0, _SCOPE_ANYWHERE, index)
-    body += attribute(1, raw) + attribute(2, raw)
-    return Message(f"give interface {index} the address {owner}", "", _NEWADDR, CREATE | EXCLUSIVE, body)
+    own = ip_address(owner)
+    fields = {"family": _FAMILY[own.version], "prefixlen": own.max_prefixlen, "index": index}
+    body = encoded(ifaddrmsg, fields, [("IFA_ADDRESS", owner), ("IFA_LOCAL", owner)])
+    return Message(f"give interface {index} the address {owner}", "", RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, body)
 
 
 def neighbour(owner: str, mac: bytes, index: int) -> Message:
     """Say once and for all who has an address: one that had to be asked for first could look like a policy."""
-    raw = _raw(owner)
-    body = struct.pack("=BxHiHBB", _family(raw), 0, index, _PERMANENT, 0, 0) + attribute(1, raw) + attribute(2, mac)
-    return Message(f"name the neighbour {owner} on interface {index}", "", _NEWNEIGH, CREATE | REPLACE, body)
+    fields = {"family": _FAMILY[ip_address(owner).version], "ifindex": index, "state": NUD_PERMANENT}
+    body = encoded(ndmsg, fields, [("NDA_DST", owner), ("NDA_LLADDR", mac.hex(":"))])
+    return Message(
+        f"name the neighbour {owner} on interface {index}", "", RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, body
+    )
 
 
 def route(destination: str, index: int, gateway: str | None = None) -> Message:
     """Send packets for a network out of an interface, to a gateway or straight to the destination itself."""
-    attributes = native32(_OUT, index)
-    if gateway is not None:
-        attributes += attribute(_GATEWAY, _raw(gateway))
-    scope = _SCOPE_LINK if gateway is None else _SCOPE_ANYWHERE
-    flags = 0 if gateway is None else _ON_LINK
-    return _route(f"route {destination} to interface {index}", destination, _UNICAST, scope, flags, attributes)
+    purpose = f"route {destination} to interface {index}"
+    if gateway is None:
+        return _route(purpose, destination, {"type": rt_type["unicast"], "scope": rt_scope["link"]}, ("RTA_OIF", index))
+    fields = {"type": rt_type["unicast"], "scope": rt_scope["universe"], "flags": RTNH_F_ONLINK}
+    return _route(purpose, destination, fields, ("RTA_OIF", index), ("RTA_GATEWAY", gateway))
 
 
 def swallow(destination: str) -> Message:
     """Drop packets for a network. The kernel would answer only some of them with `unreachable`: those are limited in rate."""
-    return _route(f"swallow packets for {destination}", destination, _BLACKHOLE, _SCOPE_ANYWHERE, 0, b"")
+    fields = {"type": rt_type["blackhole"], "scope": rt_scope["universe"]}
+    return _route(f"swallow packets for {destination}", destination, fields)
 
 
-def _route(purpose: str, destination: str, kind: int, scope: int, flags: int, attributes: bytes) -> Message:
-    network = ipaddress.ip_network(destination)
-    raw = network.network_address.packed
-    header = struct.pack(
-        "=BBBBBBBBI", _family(raw), network.prefixlen, 0, 0, _TABLE_MAIN, _PROTOCOL_STATIC, scope, kind, flags
-    )
+def _route(purpose: str, destination: str, fields: dict[str, int], *attributes: tuple[str, object]) -> Message:
+    network = ip_network(destination)
+    fields |= {
+        "family": _FAMILY[network.version],
+        "dst_len": network.prefixlen,
+        "table": _TABLE_MAIN,
+        "proto": rt_proto["static"],
+    }
     if network.prefixlen:
-        attributes = attribute(_DESTINATION, raw) + attributes
-    return Message(purpose, "", _NEWROUTE, CREATE | EXCLUSIVE, header + attributes)
+        attributes = (("RTA_DST", str(network.network_address)), *attributes)
+    return Message(purpose, "", RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, encoded(rtmsg, fields, attributes))
 
 
-def _header(index: int, flags: int = 0) -> bytes:
-    return struct.pack("=BxHiII", socket.AF_UNSPEC, 0, index, flags, flags)
-
-
-def _identity(interface: Interface) -> bytes:
-    return text(_NAME, interface.name) + attribute(_ADDRESS, interface.mac)
-
-
-def _raw(owner: str) -> bytes:
-    return ipaddress.ip_address(owner).packed
-
-
-def _family(raw: bytes) -> int:
-    return socket.AF_INET if len(raw) == 4 else socket.AF_INET6  # noqa: PLR2004 -- four bytes are an IPv4 address
+def _identity(interface: Interface) -> list[tuple[str, object]]:
+    return [("IFLA_IFNAME", interface.name), ("IFLA_ADDRESS", interface.mac.hex(":"))]

@@ -6,11 +6,29 @@ comparison fails. So a rule is a conjunction, and its last expression is what ha
 
 from __future__ import annotations
 
-import struct
+import sys
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from conformance.lab.netns.netlink import APPEND, CREATE, Message, attribute, nested, network32, text
+from pyroute2.netlink import NLM_F_APPEND, NLM_F_CREATE
+from pyroute2.netlink.nfnetlink import NFNL_SUBSYS_NFTABLES, nfgen_msg
+from pyroute2.netlink.nfnetlink.nftsocket import (
+    NFPROTO_IPV4,
+    NFT_MSG_DELCHAIN,
+    NFT_MSG_DELRULE,
+    NFT_MSG_NEWCHAIN,
+    NFT_MSG_NEWRULE,
+    NFT_MSG_NEWTABLE,
+    Cmp,
+    Meta,
+    Regs,
+    nft_chain_msg,
+    nft_rule_msg,
+    nft_table_msg,
+)
+from pyroute2.nftables.expressions import genex
+
+from conformance.lab.netns.netlink import Message, element, encoded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,20 +41,28 @@ DROP, ACCEPT = 0, 1
 PREROUTING, FORWARD = 0, 2  # hooks
 FILTER_PRIORITY, DESTINATION_NAT_PRIORITY = 0, -100
 
-_BATCH_BEGIN, _BATCH_END, _SUBSYSTEM = 0x10, 0x11, 10
-_NEW_TABLE, _NEW_CHAIN, _DELETE_CHAIN, _NEW_RULE, _DELETE_RULE = (_SUBSYSTEM << 8 | n for n in (0, 3, 5, 6, 8))
-_IPV4 = 2
-_NFGENMSG = struct.Struct("!BBH")
+_BATCH_BEGIN, _BATCH_END = 0x10, 0x11
 _RETURN, _JUMP = -5, -3
-_VERDICT_REGISTER, _REGISTER, _SECOND_REGISTER = 0, 1, 2
-_EQUAL, _NOT_EQUAL, _AT_MOST, _AT_LEAST = 0, 1, 3, 5
 _NETWORK_HEADER, _TRANSPORT_HEADER = 1, 2
 _CONNTRACK_STATE, _ESTABLISHED_OR_RELATED = 0, 0b110
-_LAYER4_PROTOCOL = 16
+_DESTINATION_NAT = 1
+_INCREMENTAL = 0
 _NUMBERS = {"TCP": 6, "UDP": 17, "SCTP": 132}
 _SOURCE_OFFSET, _DESTINATION_OFFSET = 12, 16  # in an IPv4 header
 _PORT_OFFSET, _PORT_LENGTH = 2, 2  # the destination port is at the same place in TCP, UDP and SCTP
-_REMEMBERED = 4096  # expressions: many rules differ in one of theirs only
+
+# Encoding a rule takes pyroute2 some 0.4 ms. But many rules differ in one expression only, and many come again.
+_remembered = lru_cache(maxsize=4096)
+
+
+class _Rule(nfgen_msg):  # type: ignore[misc]
+    """A rule as pyroute2's nft_rule_msg, but with expressions that are encoded already: so they can be remembered."""
+
+    nla_map = (
+        (1, "NFTA_RULE_TABLE", "asciiz"),
+        (2, "NFTA_RULE_CHAIN", "asciiz"),
+        (4, "NFTA_RULE_EXPRESSIONS", "binary"),
+    )
 
 
 # Messages ---------------------------------------------------------------------------------------------------------------
@@ -44,46 +70,66 @@ _REMEMBERED = 4096  # expressions: many rules differ in one of theirs only
 
 def transaction(messages: Sequence[Message]) -> list[Message]:
     """Return messages that the kernel carries out all together, or not at all."""
+    body = encoded(nfgen_msg, {"res_id": NFNL_SUBSYS_NFTABLES})
     return [
-        Message("begin a transaction", "nf_tables", _BATCH_BEGIN, 0, _NFGENMSG.pack(0, 0, _SUBSYSTEM)),
+        Message("begin a transaction", "nf_tables", _BATCH_BEGIN, 0, body),
         *messages,
-        Message("end a transaction", "nf_tables", _BATCH_END, 0, _NFGENMSG.pack(0, 0, _SUBSYSTEM)),
+        Message("end a transaction", "nf_tables", _BATCH_END, 0, body),
     ]
 
 
 def table() -> Message:
-    return _message("make the table", "nf_tables", _NEW_TABLE, CREATE, text(1, TABLE))
+    body = _encoded(nft_table_msg, ("NFTA_TABLE_NAME", TABLE))
+    return _message("make the table", "nf_tables", NFT_MSG_NEWTABLE, NLM_F_CREATE, body)
 
 
 def hooked_chain(name: str, kind: str, hook: int, priority: int) -> Message:
     """Make a chain that the kernel sends packets to; what reaches its end is accepted."""
-    place = nested(4, network32(1, hook), network32(2, priority))
-    body = text(1, TABLE) + text(3, name) + place + network32(5, ACCEPT) + text(7, kind)
+    place = {"attrs": [("NFTA_HOOK_HOOKNUM", hook), ("NFTA_HOOK_PRIORITY", priority)]}
+    behaviour = [("NFTA_CHAIN_HOOK", place), ("NFTA_CHAIN_POLICY", ACCEPT), ("NFTA_CHAIN_TYPE", kind)]
     needs = "nft_chain_nat" if kind == "nat" else "nf_tables"
-    return _message(f"make the chain {name}", needs, _NEW_CHAIN, CREATE, body)
+    body = _encoded(nft_chain_msg, *_chain(name), *behaviour)
+    return _message(f"make the chain {name}", needs, NFT_MSG_NEWCHAIN, NLM_F_CREATE, body)
 
 
 def chain(name: str) -> Message:
     """Make a chain that packets reach only by a jump; what reaches its end goes back."""
-    return _message(f"make the chain {name}", "nf_tables", _NEW_CHAIN, CREATE, text(1, TABLE) + text(3, name))
+    body = _encoded(nft_chain_msg, *_chain(name))
+    return _message(f"make the chain {name}", "nf_tables", NFT_MSG_NEWCHAIN, NLM_F_CREATE, body)
 
 
 def delete_chain(name: str) -> Message:
-    return _message(f"delete the chain {name}", "nf_tables", _DELETE_CHAIN, 0, text(1, TABLE) + text(3, name))
+    body = _encoded(nft_chain_msg, *_chain(name))
+    return _message(f"delete the chain {name}", "nf_tables", NFT_MSG_DELCHAIN, 0, body)
 
 
 def flush(name: str) -> Message:
     """Delete all rules of a chain."""
-    return _message(f"empty the chain {name}", "nf_tables", _DELETE_RULE, 0, text(1, TABLE) + text(2, name))
+    body = _encoded(nft_rule_msg, ("NFTA_RULE_TABLE", TABLE), ("NFTA_RULE_CHAIN", name))
+    return _message(f"empty the chain {name}", "nf_tables", NFT_MSG_DELRULE, 0, body)
 
 
 def rule(name: str, expressions: Sequence[bytes], needs: str = "nf_tables") -> Message:
-    body = text(1, TABLE) + text(2, name) + nested(4, *expressions)
-    return _message(f"add a rule to the chain {name}", needs, _NEW_RULE, CREATE | APPEND, body)
+    body = _rule(name, b"".join(expressions))
+    return _message(f"add a rule to the chain {name}", needs, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND, body)
+
+
+@_remembered
+def _rule(name: str, expressions: bytes) -> bytes:
+    place = [("NFTA_RULE_TABLE", TABLE), ("NFTA_RULE_CHAIN", name)]
+    return _encoded(_Rule, *place, ("NFTA_RULE_EXPRESSIONS", expressions))
+
+
+def _chain(name: str) -> list[tuple[str, object]]:
+    return [("NFTA_CHAIN_TABLE", TABLE), ("NFTA_CHAIN_NAME", name)]
+
+
+def _encoded(form: type[Any], *attributes: tuple[str, object]) -> bytes:
+    return encoded(form, {"nfgen_family": NFPROTO_IPV4}, attributes)
 
 
 def _message(purpose: str, needs: str, kind: int, flags: int, body: bytes) -> Message:
-    return Message(purpose, needs, kind, flags, _NFGENMSG.pack(_IPV4, 0, 0) + body)
+    return Message(purpose, needs, NFNL_SUBSYS_NFTABLES << 8 | kind, flags, body)
 
 
 # Conditions -------------------------------------------------------------------------------------------------------------
@@ -91,9 +137,8 @@ def _message(purpose: str, needs: str, kind: int, flags: int, body: bytes) -> Me
 
 def known_connection() -> list[bytes]:
     """Packets of a connection that was let pass before, in either direction, and errors about it."""
-    load = _expression("ct", network32(1, _REGISTER), network32(2, _CONNTRACK_STATE))
-    bits = struct.pack("=I", _ESTABLISHED_OR_RELATED)
-    return [load, _masked(_REGISTER, bits), _compare(_REGISTER, _NOT_EQUAL, bytes(4))]
+    bits = _ESTABLISHED_OR_RELATED.to_bytes(4, sys.byteorder)
+    return [_load("ct", _CONNTRACK_STATE), _masked(bits), _compare(Cmp.NFT_CMP_NEQ, bytes(4))]
 
 
 def source(network: Network, *, outside: bool = False) -> list[bytes]:
@@ -105,55 +150,52 @@ def destination(network: Network, *, outside: bool = False) -> list[bytes]:
 
 
 def protocol(wanted: Protocol) -> list[bytes]:
-    load = _expression("meta", network32(1, _REGISTER), network32(2, _LAYER4_PROTOCOL))
-    return [load, _compare(_REGISTER, _EQUAL, bytes([_NUMBERS[wanted]]))]
+    return [_load("meta", Meta.NFT_META_L4PROTO), _compare(Cmp.NFT_CMP_EQ, bytes([_NUMBERS[wanted]]))]
 
 
 def ports(low: int, high: int) -> list[bytes]:
     """Destination ports, both ends included; only after `protocol`, which says that there are ports at all."""
     load = _payload(_TRANSPORT_HEADER, _PORT_OFFSET, _PORT_LENGTH)
     if low == high:
-        return [load, _compare(_REGISTER, _EQUAL, struct.pack("!H", low))]
-    return [
-        load,
-        _compare(_REGISTER, _AT_LEAST, struct.pack("!H", low)),
-        _compare(_REGISTER, _AT_MOST, struct.pack("!H", high)),
-    ]
+        return [load, _compare(Cmp.NFT_CMP_EQ, _port(low))]
+    return [load, _compare(Cmp.NFT_CMP_GTE, _port(low)), _compare(Cmp.NFT_CMP_LTE, _port(high))]
 
 
 def every(count: int) -> list[bytes]:
     """Every so-manyth packet that gets here, beginning with the first."""
-    load = _expression("numgen", network32(1, _REGISTER), network32(2, count), network32(3, 0))
-    return [load, _compare(_REGISTER, _EQUAL, bytes(4))]
+    turn = [("NFTA_NG_DREG", Regs.NFT_REG_1), ("NFTA_NG_MODULUS", count), ("NFTA_NG_TYPE", _INCREMENTAL)]
+    # genex would call the attributes NFTA_NUMGEN_..., which pyroute2 does not know
+    load = {"attrs": [("NFTA_EXPR_NAME", "numgen"), ("NFTA_EXPR_DATA", {"attrs": turn})]}
+    return [element(nft_rule_msg.nft_expr, load), _compare(Cmp.NFT_CMP_EQ, bytes(4))]
 
 
 # Verdicts ---------------------------------------------------------------------------------------------------------------
 
 
 def verdict(code: int) -> bytes:
-    return _verdict(network32(1, code))
+    return _verdict(code)
 
 
 def go_back() -> bytes:
     """Leave this chain and go on after the jump that led here."""
-    return _verdict(network32(1, _RETURN))
+    return _verdict(_RETURN)
 
 
 def jump(name: str) -> bytes:
-    return _verdict(network32(1, _JUMP) + text(2, name))
+    return _verdict(_JUMP, name)
 
 
 def redirect(address: Address, port: int) -> list[bytes]:
     """Change where a new connection goes; its later packets and their answers follow by themselves."""
     return [
-        _immediate(_REGISTER, address.packed),
-        _immediate(_SECOND_REGISTER, struct.pack("!H", port)),
+        _immediate(Regs.NFT_REG_1, address.packed),
+        _immediate(Regs.NFT_REG_2, _port(port)),
         _expression(
             "nat",
-            network32(1, 1),
-            network32(2, _IPV4),
-            network32(3, _REGISTER),
-            network32(5, _SECOND_REGISTER),
+            type=_DESTINATION_NAT,
+            family=NFPROTO_IPV4,
+            reg_addr_min=Regs.NFT_REG_1,
+            reg_proto_min=Regs.NFT_REG_2,
         ),
     ]
 
@@ -168,41 +210,52 @@ def _address(offset: int, network: Network, *, outside: bool) -> list[bytes]:
     raw = network.network_address.packed
     expressions = [_payload(_NETWORK_HEADER, offset, len(raw))]
     if network.prefixlen < network.max_prefixlen:
-        expressions.append(_masked(_REGISTER, network.netmask.packed))
-    return [*expressions, _compare(_REGISTER, _NOT_EQUAL if outside else _EQUAL, raw)]
+        expressions.append(_masked(network.netmask.packed))
+    return [*expressions, _compare(Cmp.NFT_CMP_NEQ if outside else Cmp.NFT_CMP_EQ, raw)]
 
 
-def _expression(name: str, *attributes: bytes) -> bytes:
-    return nested(1, text(1, name), nested(2, *attributes))
+@_remembered
+def _load(name: str, key: int) -> bytes:
+    return _expression(name, dreg=Regs.NFT_REG_1, key=key)
 
 
-@lru_cache(maxsize=_REMEMBERED)
+@_remembered
 def _payload(base: int, offset: int, length: int) -> bytes:
-    return _expression(
-        "payload", network32(1, _REGISTER), network32(2, base), network32(3, offset), network32(4, length)
-    )
+    return _expression("payload", dreg=Regs.NFT_REG_1, base=base, offset=offset, len=length)
 
 
-@lru_cache(maxsize=_REMEMBERED)
-def _compare(register: int, operator: int, value: bytes) -> bytes:
-    return _expression("cmp", network32(1, register), network32(2, operator), nested(3, attribute(1, value)))
+@_remembered
+def _compare(operator: int, value: bytes) -> bytes:
+    return _expression("cmp", sreg=Regs.NFT_REG_1, op=operator, data=_value(value))
 
 
-@lru_cache(maxsize=_REMEMBERED)
-def _masked(register: int, mask: bytes) -> bytes:
-    return _expression(
-        "bitwise",
-        network32(1, register),
-        network32(2, register),
-        network32(3, len(mask)),
-        nested(4, attribute(1, mask)),
-        nested(5, attribute(1, bytes(len(mask)))),
-    )
+@_remembered
+def _masked(mask: bytes) -> bytes:
+    registers = {"sreg": Regs.NFT_REG_1, "dreg": Regs.NFT_REG_1}
+    nothing = bytes(len(mask))
+    return _expression("bitwise", **registers, len=len(mask), mask=_value(mask), xor=_value(nothing))
 
 
+@_remembered
 def _immediate(register: int, value: bytes) -> bytes:
-    return _expression("immediate", network32(1, register), nested(2, attribute(1, value)))
+    return _expression("immediate", dreg=register, data=_value(value))
 
 
-def _verdict(attributes: bytes) -> bytes:
-    return _expression("immediate", network32(1, _VERDICT_REGISTER), nested(2, nested(2, attributes)))
+@_remembered
+def _verdict(code: int, chain: str | None = None) -> bytes:
+    target = [] if chain is None else [("NFTA_VERDICT_CHAIN", chain)]
+    data = [("NFTA_DATA_VERDICT", {"attrs": [("NFTA_VERDICT_CODE", code), *target]})]
+    return _expression("immediate", dreg=Regs.NFT_REG_VERDICT, data={"attrs": data})
+
+
+def _expression(name: str, **attributes: object) -> bytes:
+    """Encode an expression by the name that pyroute2 and the kernel have for it."""
+    return element(nft_rule_msg.nft_expr, genex(name, attributes))
+
+
+def _value(raw: bytes) -> dict[str, Any]:
+    return {"attrs": [("NFTA_DATA_VALUE", raw)]}
+
+
+def _port(number: int) -> bytes:
+    return number.to_bytes(_PORT_LENGTH, "big")

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, ClassVar
 
 from conformance import __version__
 from conformance.errors import ActionFailed, ArenaFailed, ProbeFailed
-from conformance.lab.netns.arena import NetnsArena
-from conformance.lab.netns.control import Keeper
 from conformance.lab.netns.fault import LabFault, unavailable
 from conformance.runner.clock import SystemClock
 from conformance.runner.target import Description
 from conformance.runner.timeouts import Timeouts
 
 if TYPE_CHECKING:
+    from conformance.lab.netns.arena import NetnsArena
+    from conformance.lab.netns.control import Keeper
     from conformance.model.world import World
     from conformance.runner.timeouts import Clock
 
@@ -48,6 +48,9 @@ class NetnsTarget:
         )
 
     def open_arena(self, world: World, name: str) -> NetnsArena:
+        from conformance.lab.netns.arena import NetnsArena  # noqa: PLC0415 -- pyroute2 takes long to import
+        from conformance.lab.netns.control import Keeper  # noqa: PLC0415 -- as above
+
         self._arenas = {each: arena for each, arena in self._arenas.items() if not arena.closed}
         if name in self._arenas:
             raise ArenaFailed(f"there is an arena called {name} already", hint="give each arena a name of its own")
