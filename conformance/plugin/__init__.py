@@ -10,6 +10,7 @@ import signal
 import threading
 import warnings
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,7 +20,6 @@ from conformance.plugin import options
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from conformance.model.world import World
     from conformance.runner.session import Rules, Session
@@ -54,39 +54,61 @@ def pytest_configure(config: pytest.Config) -> None:
     try:
         config.stash[_target_options] = replace(options.target_options(config), **(given or {}))
         options.check(config)
+        _make_report_folder(config)
     except errors.ConformanceError as error:
         raise pytest.UsageError(str(error)) from None
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(Recorder(config), "netpol-recorder")
 
 
+def _make_report_folder(config: pytest.Config) -> None:
+    """See now, rather than with the first verdict, that the record can be written."""
+    folder = options.value(config, "report")
+    if folder and not config.option.collectonly and not hasattr(config, "workerinput"):
+        try:
+            Path(folder).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise errors.RecordError(f"cannot write the record into {folder}", causes=[str(error)]) from error
+
+
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    if file_path.suffix not in {".yaml", ".yml"}:
+        return None
     from conformance.plugin.items import CaseFile, is_case_file  # noqa: PLC0415 -- only where a file is looked at
 
     return CaseFile.from_parent(parent, path=file_path) if is_case_file(file_path) else None
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Refuse two cases of one id: the record could not tell them apart."""
     seen: dict[str, str] = {}
     for item in items:
         case = getattr(item, "case", None)
-        if case is not None:
-            other = seen.setdefault(case.id, item.nodeid)
-            if other != item.nodeid:
-                raise pytest.UsageError(f"{item.nodeid}: {case.id} is already the id of {other}")
+        if case is None:
+            continue
+        other = seen.setdefault(case.id, item.nodeid)
+        if other != item.nodeid:
+            problem = errors.UsageError(f"{item.nodeid}: {case.id} is already the id of {other}")
+            if not hasattr(config, "workerinput"):
+                raise pytest.UsageError(problem.message)
+            item.problem = problem  # type: ignore[attr-defined]  # a worker can speak only by the report of an item
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
     report = yield
-    if call.when == "call" and hasattr(item, "case"):
-        from conformance.plugin.items import line_key  # noqa: PLC0415 -- loaded already, since there is an item
-        from conformance.plugin.recording import sent_along  # noqa: PLC0415 -- as above
+    if not hasattr(item, "case"):
+        return report
+    from conformance.plugin.items import line_key  # noqa: PLC0415 -- loaded already, since there is an item
+    from conformance.plugin.recording import sent_along  # noqa: PLC0415 -- as above
 
-        if line_key in item.stash:
-            cases = [each.case for each in item.session.items if hasattr(each, "case")]
-            report.netpol = sent_along(item.stash[line_key], item.config.stash[_target_told], cases)
+    error = call.excinfo.value if call.excinfo is not None else None
+    if isinstance(error, errors.ConformanceError):  # no verdict, and none to be had for any other case
+        report.longrepr = str(error)
+        report.netpol_stop = (str(error), error.exit_status)
+    if call.when == "call" and line_key in item.stash:
+        cases = [each.case for each in item.session.items if hasattr(each, "case")]
+        report.netpol = sent_along(item.stash[line_key], item.config.stash[_target_told], cases)
     return report
 
 
@@ -141,8 +163,6 @@ def netpol_target(pytestconfig: pytest.Config) -> Iterator[Target]:
         try:
             target = targets.make(pytestconfig.stash[_target_options])
             yield target
-        except errors.ConformanceError as error:
-            pytest.exit(str(error), returncode=error.exit_status)
         finally:
             if target is not None and not _kept(pytestconfig):
                 _closed(target.close)
@@ -171,8 +191,6 @@ def netpol_session(
             "unsupported": dict(session.unsupported),
         }
         yield session
-    except errors.TargetUnavailable as error:
-        pytest.exit(str(error), returncode=error.exit_status)
     finally:
         if not _kept(pytestconfig):
             _closed(session.close)

@@ -8,7 +8,7 @@ import pytest
 
 from conformance.casefile.load import SUFFIXES, load_case
 from conformance.casefile.packaged import shown
-from conformance.errors import CaseFileError, TargetUnavailable
+from conformance.errors import CaseFileError, ConformanceError
 from conformance.model.verdict import Verdict
 from conformance.report.lines import case_line
 from conformance.report.terminal import case_text
@@ -64,19 +64,19 @@ class CaseItem(pytest.Function):
     def __init__(self, *, case: Case, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.case = case
+        self.problem: ConformanceError | None = None
         for word in (case.tier.value, *sorted(case.features)):
             self.add_marker(getattr(pytest.mark, word.replace("-", "_")))
-        for name in ("tier", "requirement", "spec"):
+        for name in ("id", "tier", "requirement", "spec"):
             self.user_properties.append((name, str(getattr(case, name))))
 
     def reportinfo(self) -> tuple[os.PathLike[str] | str, int | None, str]:
         return self.path, self.case.location.line - 1 if self.case.location else None, self.case.id
 
     def runtest(self) -> None:
-        try:
-            line = case_line(self.obj(self.funcargs["netpol_session"]))
-        except TargetUnavailable as error:
-            pytest.exit(str(error), returncode=error.exit_status)
+        if self.problem is not None:
+            raise self.problem
+        line = case_line(self.obj(self.funcargs["netpol_session"]))
         self.stash[line_key] = line
         self.user_properties.append(("verdict", line["verdict"]))
         match Verdict(line["verdict"]):

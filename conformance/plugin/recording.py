@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import conformance
-from conformance.casefile.load import digest
+from conformance.errors import CaseFileError
 from conformance.model.record import FORMAT, CaseLine, Header
 from conformance.model.verdict import Verdict
 from conformance.plugin import options
-from conformance.plugin.items import CaseItem
 from conformance.report.store import Writer, footer, now
 from conformance.report.terminal import summary
 
@@ -29,8 +28,9 @@ _WORDS = {
     Verdict.SKIPPED: ("skipped", "s", "SKIPPED"),
     Verdict.NOTRUN: ("notrun", "n", "NOTRUN"),
 }
-#: What a run ends with when nothing failed but something could not be judged.
-EXIT_ERRORS = 70
+#: What a run ends with when no case failed, but at least one could not be judged.
+EXIT_UNJUDGED = 70
+_SUFFIXES = (".yaml", ".yml")
 
 
 class Recorder:
@@ -43,15 +43,22 @@ class Recorder:
         self._writer: Writer | None = None
         self._header: Header | None = None
         self._lines: list[CaseLine] = []
-        self._cases = 0
-        self._case_set = ""
+        self._session: pytest.Session | None = None
+        self._stop: tuple[str, int] | None = None
+        self._bad_files = False
+        self._other_failures = False
 
-    def pytest_collection_finish(self, session: pytest.Session) -> None:
-        cases = [item.case for item in session.items if isinstance(item, CaseItem)]
-        self._cases, self._case_set = len(cases), digest(cases)
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
+        self._session = session
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        self._bad_files |= report.failed and _is_case(report.nodeid)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         sent = getattr(report, "netpol", None)
+        self._other_failures |= report.failed and not _is_case(report.nodeid)
+        if stop := getattr(report, "netpol_stop", None):
+            self._end(*stop)
         if sent is not None:
             if self._header is None:
                 self._begin(sent)
@@ -65,16 +72,18 @@ class Recorder:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> Any:
-        """End the record, unless the run was cut off; a run in which nothing failed but something erred says so."""
-        if self._writer is not None:
-            if exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
+        """End the record, if it has every case, and say in the exit status whether a failure is the implementation's."""
+        if self._writer is not None and self._header is not None:
+            if len(self._lines) == self._header["cases"]:
                 self._writer.finish(footer(self._lines, time.monotonic() - self._began))
             else:
                 self._writer.close()
         outcome = yield
-        verdicts = {line["verdict"] for line in self._lines}
-        if exitstatus == pytest.ExitCode.TESTS_FAILED and Verdict.ERROR in verdicts and Verdict.FAIL not in verdicts:
-            session.exitstatus = EXIT_ERRORS
+        earned = self._other_failures or any(line["verdict"] == Verdict.FAIL for line in self._lines)
+        if self._stop is not None:
+            session.exitstatus = self._stop[1]
+        elif exitstatus == pytest.ExitCode.TESTS_FAILED and not earned:
+            session.exitstatus = CaseFileError.exit_status if self._bad_files else EXIT_UNJUDGED
         return outcome
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
@@ -91,8 +100,8 @@ class Recorder:
             type="header",
             format=FORMAT,
             suite_version=conformance.__version__,
-            case_set=sent.get("case_set") or self._case_set,
-            cases=sent.get("cases") or self._cases,
+            case_set=sent["case_set"],
+            cases=sent["cases"],
             target=told["target"],
             implementation=told["implementation"],
             implementation_version=told["implementation_version"],
@@ -105,7 +114,20 @@ class Recorder:
         if folder:
             self._writer = Writer(Path(folder), self._header)
 
+    def _end(self, text: str, status: int) -> None:
+        """End the run: without its target, or with case files that make no sense, there is nothing to go on with."""
+        self._stop = self._stop or (text, status)
+        for loop in (self._session, self._config.pluginmanager.getplugin("dsession")):
+            if loop is not None:
+                loop.shouldstop = text.partition("\n")[0]
+
+
+def _is_case(nodeid: str) -> bool:
+    return nodeid.partition("::")[0].endswith(_SUFFIXES)
+
 
 def sent_along(line: CaseLine, target: dict[str, Any], cases: Sequence[Any]) -> dict[str, Any]:
     """Return what a worker sends with a report: the case's line, and what the head of the record needs."""
+    from conformance.casefile.load import digest  # noqa: PLC0415 -- loaded already, since there are cases
+
     return {"line": line, "target": target, "case_set": digest(cases), "cases": len(cases)}

@@ -171,6 +171,7 @@ class CaseRun:
             self._baseline.slowest = max((each.waited for each in settled.observations.values()), default=0.0)
             return verdict
         cells = _cells(settled, dict.fromkeys(tried, True), evaluate(self._state, tried))
+        self.saw_blocked |= any(cell.verdict in {CellVerdict.BREAK, CellVerdict.UNSTABLE} for cell in cells)
         self._notes.append("the next case gets fresh namespaces, since these do not read as if no policy had ever been")
         if verdict is Verdict.ERROR:
             return verdict

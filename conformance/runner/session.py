@@ -49,7 +49,7 @@ class Session:
 
     An arena in which a change did not show in its time is doubtful, since it may show late, and is given up. The exception is a target on which
     nothing has ever been seen blocked, where there is nothing to come late: its arenas are kept, and the first case that does see something
-    blocked in a doubtful one is run again in a fresh one.
+    blocked in a doubtful one, or finds it closed when it has cleaned up, is run again in a fresh one.
     """
 
     def __init__(
@@ -107,8 +107,8 @@ class Session:
         except BaseException:
             self._give_up()
             raise
-        if self._doubtful and run.saw_blocked:
-            self._enforces = True
+        if self._doubtful and (run.saw_blocked or not run.clean):
+            self._enforces |= run.saw_blocked
             self._without_arena(result)
             return self.run(case)
         self._enforces |= run.saw_blocked

@@ -35,7 +35,7 @@ steps:
       default: allow
       deny: ["* -> x/a"]
 """
-DENY_Y = DENY.replace("namespace: x", "namespace: y").replace("-> x/a", "-> y/a")
+DENY_Y = DENY.replace("namespace: x", "namespace: 'y'").replace("-> x/a", "-> y/a")
 
 #: What a lens makes of a probe: it is given the arena, the flow and what really happens, and returns what is seen.
 Lens = "Callable[[ScriptedArena, Flow, Observation], Observation]"
@@ -144,8 +144,8 @@ class Late:
     def __call__(self, arena: ScriptedArena, flow: Flow, seen: Observation) -> Observation:  # noqa: ARG002 -- a lens
         now = arena.target.clock.now()
         planes = self._planes.setdefault(id(arena), [])
-        tables = dict(arena._plane.tables)
-        if not planes or planes[-1][1] != tables:
+        tables = arena._plane.tables  # a new one after every event
+        if not planes or planes[-1][1] is not tables:
             planes.append((now if planes else float("-inf"), tables))
         known = [plane for moment, plane in planes if moment <= now - self.seconds][-1]
         arena._plane.tables, true = known, arena._plane.tables

@@ -239,7 +239,7 @@ def test_a_pod_that_came_back_otherwise_would_hide_flows_from_the_next_case(
             remove: [y/a]
             expect: {default: allow}
           - name: another
-            create: {pods: [{namespace: y, name: a, labels: {pod: a}, node: 1}]}
+            create: {pods: [{namespace: "y", name: a, labels: {pod: a}, node: 1}]}
             expect: {default: allow}
         """
     )

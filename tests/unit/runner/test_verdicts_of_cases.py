@@ -446,6 +446,23 @@ def test_a_plugin_that_is_much_too_slow_fails_its_own_case_only(
         assert session.run(open_case).verdict is Verdict.PASS
 
 
+def test_what_takes_effect_in_the_clean_up_of_the_next_case_is_not_its_dirt(
+    target: ScriptedTarget, deny: Case, case: Callable[..., Case], script: Script
+) -> None:
+    progress: list[str] = []
+    session = Session(target, progress=progress.append)
+
+    def late(arena: ScriptedArena, flow: Flow, seen: Observation) -> Observation:
+        if flow.destination != "x/a" or arena is not script.arenas[0]:
+            return seen
+        return DROPPED if progress.count("cleaning up") > 1 else ALLOWED
+
+    script.lenses = [late]
+    assert session.run(deny).verdict is Verdict.FAIL
+    assert session.run(case("steps: [{name: open, expect: {default: allow}}]")).verdict is Verdict.PASS
+    assert [arena.closed for arena in script.arenas] == [1, 0]
+
+
 def test_a_break_costs_no_arena(session: Session, deny: Case, next_case: Case, script: Script) -> None:
     script.lenses = [under_policies(to("x/b"), DROPPED)]
     assert session.run(deny).verdict is Verdict.FAIL

@@ -162,7 +162,7 @@ def test_it_fits_a_run_in_which_much_is_wrong(pytester: pytest.Pytester) -> None
     pytester.makeconftest(
         """
         import pytest
-        from test_schema import WrongTarget
+        from test_record_schema import WrongTarget
 
         @pytest.fixture(scope="session")
         def netpol_target():

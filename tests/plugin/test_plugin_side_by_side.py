@@ -1,0 +1,87 @@
+"""Cases side by side, with pytest-xdist."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from plugin_project import LEAKY, REFUSING
+
+from conformance.errors import UsageError
+
+if TYPE_CHECKING:
+    from plugin_project import Project
+
+
+def test_two_workers_give_the_same_verdicts_and_one_record(project: Project) -> None:
+    for number in range(4):
+        project.case(f"more/{number}.yaml", f"M{number:03}")
+    project.target(LEAKY, REFUSING)
+    alone = project.verdicts()
+    lines = project.record()
+    result = project.run_alone("-n2", "--netpol-report=report")
+    assert result.ret == 1
+    together = project.record()
+    assert {line["id"]: line["verdict"] for line in together[1:-1]} == alone
+    assert [line["type"] for line in together] == ["header", *["case"] * 7, "footer"]
+    for key in ("case_set", "cases", "target", "implementation"):
+        assert together[0][key] == lines[0][key]
+    assert together[-1]["verdicts"] == lines[-1]["verdicts"] == {"error": 1, "fail": 5, "pass": 1}
+    result.stdout.fnmatch_lines(["*6 failed, 1 passed*"])
+
+
+def test_every_worker_has_arenas_of_its_own_and_leaves_none(project: Project) -> None:
+    project.target()
+    result = project.run_alone("-n2")
+    assert result.ret == 0
+    opened = sorted(line for line in project.trace() if line.startswith("arena opened"))
+    assert opened == ["arena opened gw0-1", "arena opened gw1-1"]
+    assert project.trace().count("arena closed") == 2
+    assert project.trace().count("target closed") == 2
+
+
+def test_a_target_that_cannot_be_had_ends_the_run_with_words(project: Project) -> None:
+    project.target("""
+def open_arena(self, world, name):
+    raise TargetUnavailable("no nodes", hint="start some")
+
+Target.open_arena = open_arena
+""")
+    result = project.run_alone("-n2")
+    output = result.stdout.str() + result.stderr.str()
+    assert result.ret == 69
+    assert "no nodes" in output
+    assert "hint: start some" in output
+    assert "INTERNALERROR" not in output
+
+
+def test_a_worker_that_dies_accuses_nobody(project: Project) -> None:
+    project.target("""
+class Arena(Arena):
+    def apply_policy(self, policy):
+        if policy.namespace == "y":
+            os._exit(9)
+        super().apply_policy(policy)
+
+Target.Arena = Arena
+""")
+    result = project.run_alone("-n2", "--netpol-report=report")
+    assert result.ret == 70
+    lines = project.record()
+    assert {line["id"]: line["verdict"] for line in lines if line["type"] == "case"} == {"XXXX": "pass", "ZZZZ": "pass"}
+    assert lines[-1]["type"] != "footer"
+
+
+def test_a_doubled_id_is_refused(project: Project) -> None:
+    project.case("sub/again.yaml", "XXXX")
+    result = project.run_alone("-n2")
+    output = result.stdout.str() + result.stderr.str()
+    assert "XXXX is already the id of" in output
+    assert "INTERNALERROR" not in output
+    assert result.ret == UsageError.exit_status
+
+
+def test_a_bad_case_file_accuses_nobody(project: Project) -> None:
+    project.write("x.yaml", "apiVersion: netpol-conformance/v1\n")
+    result = project.run_alone("-n2")
+    assert "x.yaml:1:1: id: missing" in result.stdout.str()
+    assert result.ret not in {0, 1}
