@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from conformance.model.case import Action
     from conformance.model.policy import NetworkPolicy
-    from conformance.model.world import World
+    from conformance.model.world import Pod, World
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +63,7 @@ class State:
                 return replace(self._with(world.without_namespace(name)), policies=kept)
             case CreatePod(pod):
                 _ = world.namespaces[pod.namespace]
-                made = self.generations.get(pod.ref, 0) + 1
-                return self._with(world.with_pod(replace(pod, generation=max(made, pod.generation))))
+                return self._with(world.with_pod(pod))
             case ReplacePod(ref):
                 pod = world.pods[ref]
                 return self._with(world.with_pod(replace(pod, generation=pod.generation + 1, addresses=())))
@@ -74,6 +73,10 @@ class State:
             case CreateService(service):
                 _ = world.namespaces[service.namespace]
                 return self._with(world.with_service(service))
+
+    def told_apart(self, pod: Pod) -> Pod:
+        """Return a pod that is to be made, with a generation that no pod of its name has had in this state."""
+        return replace(pod, generation=self.generations.get(pod.ref, 0) + 1)
 
     def _with(self, world: World) -> State:
         gone = {ref: pod.generation for ref, pod in self.world.pods.items() if ref not in world.pods}

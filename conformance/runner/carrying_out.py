@@ -45,7 +45,7 @@ def carry_out(action: Action, state: State, arena: Arena) -> State:  # noqa: C90
         case DeleteNamespace(name):
             arena.delete_namespace(name)
         case CreatePod(pod):
-            arena.create_pod(state.after(action).world.pods[pod.ref])
+            arena.create_pod(state.told_apart(pod))
         case ReplacePod(ref):
             arena.delete_pod(ref)
             arena.create_pod(state.after(action).world.pods[ref])

@@ -66,6 +66,7 @@ class Settling:
         self._last: dict[Flow, CellVerdict] = {}
         self._measured: dict[Flow, CellVerdict] = {}
         self._against: dict[Flow, Observation] = {}
+        self._in_a_row: Counter[Flow] = Counter()
         self._agreed: set[Flow] = set()
         self._settled = Settled()
 
@@ -127,9 +128,12 @@ class Settling:
             return
         self._measured[flow] = verdict
         if verdict is not CellVerdict.AGREE:
+            self._in_a_row[flow] += 1
             if before is CellVerdict.AGREE:
                 self._settled.flipped[flow] += 1
-        elif flow not in self._agreed:
+            return
+        self._in_a_row[flow] = 0
+        if flow not in self._agreed:
             self._agreed.add(flow)
             if before is not None:
                 self._settled.latencies[flow] = self._reading_began - self._start + _showed_after(seen)
@@ -153,18 +157,26 @@ class Settling:
             readings.append(self._look(flows, self._patient))
         for flow in flows:
             expected, seen = self._expected[flow], [reading[flow] for reading in readings]
-            if all(judge(expected, each) is CellVerdict.AGREE for each in seen) and self._excused(flow):
+            against = [found for each in seen if (found := judge(expected, each)) is not CellVerdict.AGREE]
+            if not against and self._excused(flow):
                 self._measured[flow] = CellVerdict.AGREE
+                self._in_a_row[flow] = 0
                 continue
-            verdict = self._settled.verdicts[flow] = confirm(expected, seen)
+            only_one_packet = against == [CellVerdict.BREAK] and self._nothing_against(flow)
+            verdict = CellVerdict.UNKNOWN if only_one_packet else confirm(expected, seen)
+            self._settled.verdicts[flow] = verdict
             self._settled.observations[flow] = _telling(verdict, expected, [self._against[flow], *seen])
         return bool(self._settled.verdicts)
 
     def _excused(self, flow: Flow) -> bool:
         """Tell whether a disagreement that was gone at once is no evidence: nothing was measured, or one packet was lost."""
         if self._last[flow] is CellVerdict.UNKNOWN:
-            return self._measured.get(flow) in {None, CellVerdict.AGREE} or self._settled.flipped[flow] <= 1
-        return self._last[flow] is CellVerdict.BREAK and flow in self._agreed and self._settled.flipped[flow] == 1
+            return self._nothing_against(flow) or self._settled.flipped[flow] <= 1
+        return self._last[flow] is CellVerdict.BREAK and self._in_a_row[flow] == 1 and self._settled.flipped[flow] <= 1
+
+    def _nothing_against(self, flow: Flow) -> bool:
+        """Tell whether what disagrees did so only because it could not be measured."""
+        return self._last[flow] is CellVerdict.UNKNOWN and self._measured.get(flow) in {None, CellVerdict.AGREE}
 
 
 def _telling(verdict: CellVerdict, expected: bool, seen: Sequence[Observation]) -> Observation:

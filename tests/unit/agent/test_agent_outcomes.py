@@ -153,15 +153,31 @@ def test_an_agent_that_did_not_run_gives_its_probes_their_time_again(
 ) -> None:
     """A pod without CPU must not look like a policy."""
     server = sockets("TCP")
-    prober.send({"id": 1, "timeout": 0.4, "jobs": [[HERE, port_of(server), "TCP"]]})
+    prober.send({"id": 1, "timeout": 1.0, "jobs": [[HERE, port_of(server), "TCP"]]})
     connection = accepted(server)
     nonce = connection.recv(100).strip()
     os.kill(prober.process.pid, signal.SIGSTOP)
-    time.sleep(0.7)  # what stands still here is another process
+    time.sleep(1.2)  # what stands still here is another process
     os.kill(prober.process.pid, signal.SIGCONT)
     wait_until_running(prober.process.pid)
     connection.sendall(b"x/a#1 " + nonce + b"\n")
     assert prober.line()["results"][0][:2] == ["allowed", "x/a#1"]
+
+
+def test_silence_counts_from_the_last_answer_of_the_batch(prober: Agent, sockets: Callable[..., socket.socket]) -> None:
+    """While answers come in the machine may just be busy: a flow is silent only once nothing else is heard either."""
+    silent, server = sockets("UDP"), sockets("TCP")
+    jobs = [[HERE, port_of(silent), "UDP"], [HERE, port_of(server), "TCP"]]
+    prober.send({"id": 1, "timeout": 1.5, "jobs": jobs})
+    connection = accepted(server)
+    nonce = connection.recv(100).strip()
+    time.sleep(0.3)  # the agent's clock is a real one
+    connection.sendall(b"x/a#1 " + nonce + b"\n")
+    dropped, allowed = prober.line()["results"]
+    assert [dropped[0], allowed[0]] == ["dropped", "allowed"]
+    assert dropped[2] >= allowed[2] + 1.5
+    assert 1.5 <= dropped[4] < dropped[2]
+    assert 0.0 <= allowed[4] <= allowed[2]
 
 
 def test_sctp_is_failed_where_the_kernel_has_none_and_hello_says_so(prober: Agent) -> None:

@@ -246,7 +246,19 @@ def test_an_accusation_rests_on_patient_readings() -> None:
     assert max(watch.readings.moments) < min(watch.patient.moments)
 
 
+def test_one_lost_packet_in_the_only_reading_that_measured_anything_is_no_finding() -> None:
+    watch = Watch({A: nth("?", "-", "+")}, seconds=lambda now: 0.01 if now else 45.0)
+    assert watch.verdicts == {}
+
+
 # What must not be hidden.
+
+
+def test_what_agreed_once_and_then_broke_up_to_the_deadline_is_a_finding() -> None:
+    """Many readings in a row are no lost packet."""
+    late = until_late("-", "+")
+    watch = Watch({A: lambda now: "+" if now < 0.1 else late(now)})
+    assert watch.verdicts == {A: CellVerdict.UNSTABLE}
 
 
 def test_a_leak_that_begins_while_another_cell_is_waited_for_is_found_by_the_full_reading() -> None:

@@ -56,6 +56,8 @@ class System:
         return Observation(Observed.ALLOWED, 0.001) if passes else Observation(Observed.DROPPED, 0.3)
 
 
+#: The same examples in every run, and no deadline, since machines differ.
+steady = settings(deadline=None, max_examples=200, derandomize=True, database=None)
 in_time = st.fixed_dictionaries({flow: st.tuples(st.floats(0, DEADLINE), st.just(1e9)) for flow in FLOWS})
 at_once = st.just(dict.fromkeys(FLOWS, (0.0, 1e9)))
 durations = st.lists(st.sampled_from([0.0, 0.01, 0.3, 3.0, 45.0]), max_size=30)
@@ -63,7 +65,7 @@ breaks = st.lists(st.frozensets(st.sampled_from(FLOWS)), max_size=30)
 holds = st.sampled_from([0.0, 0.5, 1.5])
 
 
-@settings(deadline=None, max_examples=300)
+@steady
 @given(right=in_time, seconds=durations, hold=holds)
 def test_who_is_in_time_is_accused_of_nothing(
     right: Mapping[Flow, tuple[float, float]], seconds: list[float], hold: float
@@ -71,7 +73,7 @@ def test_who_is_in_time_is_accused_of_nothing(
     assert System(right, seconds).settled(hold).verdicts == {}
 
 
-@settings(deadline=None, max_examples=300)
+@steady
 @given(right=in_time, seconds=durations, broken=breaks, hold=holds)
 def test_who_is_in_time_is_accused_of_nothing_although_streams_break(
     right: Mapping[Flow, tuple[float, float]], seconds: list[float], broken: list[frozenset[Flow]], hold: float
@@ -81,7 +83,7 @@ def test_who_is_in_time_is_accused_of_nothing_although_streams_break(
     assert settled.flipped == {}
 
 
-@settings(deadline=None, max_examples=300)
+@steady
 @given(
     right=at_once,
     seconds=durations,
@@ -100,7 +102,7 @@ def test_one_lost_packet_a_flow_is_no_accusation(
     assert set(settled.verdicts.values()) <= {CellVerdict.UNKNOWN}
 
 
-@settings(deadline=None, max_examples=300)
+@steady
 @given(
     right=st.fixed_dictionaries({flow: st.tuples(moments, moments) for flow in FLOWS}),
     seconds=durations,
@@ -121,7 +123,7 @@ def test_what_passes_was_seen_to_be_right_in_a_last_full_reading(
         assert (last.observed is Observed.ALLOWED) is EXPECTED[flow]
 
 
-@settings(deadline=None, max_examples=300)
+@steady
 @given(flow=st.sampled_from(FLOWS), seconds=durations, broken=breaks, hold=holds)
 def test_what_is_wrong_all_the_time_never_passes(
     flow: Flow, seconds: list[float], broken: list[frozenset[Flow]], hold: float
@@ -132,7 +134,7 @@ def test_what_is_wrong_all_the_time_never_passes(
     assert verdict in {wrong, CellVerdict.UNKNOWN}
 
 
-@settings(deadline=None, max_examples=100)
+@steady
 @given(flow=st.sampled_from(FLOWS), hold=holds, since=st.floats(DEADLINE + 5, 10 * DEADLINE))
 def test_what_comes_much_too_late_is_found(flow: Flow, hold: float, since: float) -> None:
     right = {**dict.fromkeys(FLOWS, (0.0, 1e9)), flow: (since, 1e9)}
@@ -140,7 +142,7 @@ def test_what_comes_much_too_late_is_found(flow: Flow, hold: float, since: float
     assert System(right).settled(hold).verdicts == {flow: wrong}
 
 
-@settings(deadline=None, max_examples=100)
+@steady
 @given(turns=st.lists(st.booleans(), min_size=1, max_size=400), hold=holds)
 def test_it_always_ends(turns: list[bool], hold: float) -> None:
     clock = VirtualClock()
@@ -151,5 +153,4 @@ def test_it_always_ends(turns: list[bool], hold: float) -> None:
         seen = Observation(Observed.ALLOWED if turn else Observed.DROPPED, 0.001)
         return dict.fromkeys(flows, seen)
 
-    settled = Settling(read, EXPECTED, clock).run(deadline=5.0, hold=hold)
-    assert settled.verdicts
+    assert Settling(read, EXPECTED, clock).run(deadline=5.0, hold=hold).readings < 400

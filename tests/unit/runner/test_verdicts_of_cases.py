@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import zlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -207,7 +208,12 @@ def test_lost_packets_all_over_the_place_are_no_finding(session: Session, deny: 
         if reading != arena.script.calls("probe"):
             reading = arena.script.calls("probe")
             lost.clear()
-        if seen.observed is Observed.ALLOWED and not lost and reading % 2 and (hash(flow) + reading) % 97 == 0:
+        if (
+            seen.observed is Observed.ALLOWED
+            and not lost
+            and reading % 2
+            and (zlib.crc32(str(flow).encode()) + reading) % 97 == 0
+        ):
             lost.add(str(flow))
             return DROPPED
         return seen
