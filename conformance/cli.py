@@ -105,7 +105,7 @@ def run(
 ) -> None:
     """Run cases and say what does not do what the specification says."""
     files = _paths(paths)
-    _load(files)
+    cases = _load(files)
     single = {
         "target": target, "report": report, "context": context, "kubeconfig": kubeconfig, "image": image, "external": external,
         "kind-name": kind_name, "kind-config": kind_config, "kind-plugin": kind_plugin, "kind-manifest": kind_manifest,
@@ -115,7 +115,7 @@ def run(
     arguments += [f"--netpol-unsupported={feature}" for feature in unsupported or ()]
     arguments += [f"--netpol-timeout={each}" for each in timeout or ()]
     arguments += ["--netpol-keep"] if keep else []
-    workers = workers or _usual_workers(target, len(files))
+    workers = workers or _usual_workers(target, len(cases))
     for flag, value in (("-n", workers), ("-k", keyword), ("-m", marker)):
         arguments += [flag, value] if value else []
     arguments += [f"--junit-xml={junit}"] if junit else []
@@ -248,10 +248,10 @@ def _pytest(arguments: Sequence[str]) -> int:
     return UsageError.exit_status if status in _USAGE else status
 
 
-def _usual_workers(target: str, files: int) -> str:
+def _usual_workers(target: str, cases: int) -> str:
     """Return how many cases run side by side where the user does not say: in the lab, where arenas cost nothing, one a core."""
     cores = min(os.cpu_count() or 1, _MOST_USUAL_WORKERS)
-    return str(cores) if target == "netns" and cores > 1 and files >= _WORTH_WORKERS else ""
+    return str(cores) if target == "netns" and cores > 1 and cases >= _WORTH_WORKERS else ""
 
 
 def _paths(paths: list[Path] | None) -> list[Path]:
