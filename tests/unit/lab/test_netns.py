@@ -442,12 +442,14 @@ def test_what_it_says_of_itself(target: NetnsTarget, arena: NetnsArena) -> None:
 # How it ends ------------------------------------------------------------------------------------------------------------
 
 LIVING = """
+    import signal
     import sys
     from conformance.lab.netns.target import NetnsTarget
     from conformance.model.flow import Flow
     from conformance.model.policy import Direction, LabelSelector, NetworkPolicy
     from conformance.model.world import Namespace, Pod, Protocol, Server, World
 
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests run in the background
     pods = [Pod("n", name, {}, (Server(80, Protocol.TCP),), node) for node, name in enumerate("ab")]
     target = NetnsTarget()
     arena = target.open_arena(World({"n": Namespace("n")}, {pod.ref: pod for pod in pods}), sys.argv[1])
