@@ -4,6 +4,7 @@ NETPOL_TEST_CONTEXT    a kubeconfig context
 NETPOL_TEST_IMAGE      the image of the probe pods
 NETPOL_TEST_EXTERNAL   a command that runs its arguments outside the cluster
 NETPOL_TEST_ENFORCES   `no` where the cluster is known to enforce nothing
+NETPOL_TEST_THOROUGH   `yes` to run all core cases a second time, and not only some
 NETPOL_TEST_WAIVERS    the known deviations of its implementation
 """
 
@@ -31,6 +32,7 @@ class Cluster:
     external: str
     enforces: bool
     waivers: str
+    thorough: bool
 
     def command(self, verb: str, *arguments: str) -> list[str]:
         options = [f"--context={self.context}", f"--image={self.image}"]
@@ -71,4 +73,5 @@ def cluster() -> Cluster:
         external=os.environ.get("NETPOL_TEST_EXTERNAL", ""),
         enforces=os.environ.get("NETPOL_TEST_ENFORCES", "yes") != "no",
         waivers=os.environ.get("NETPOL_TEST_WAIVERS", ""),
+        thorough=os.environ.get("NETPOL_TEST_THOROUGH") == "yes",
     )
