@@ -75,3 +75,17 @@ def cluster() -> Cluster:
         waivers=os.environ.get("NETPOL_TEST_WAIVERS", ""),
         thorough=os.environ.get("NETPOL_TEST_THOROUGH") == "yes",
     )
+
+
+@pytest.fixture
+def enforcing(cluster: Cluster) -> Cluster:
+    if not cluster.enforces:
+        pytest.skip("this cluster enforces no policies")
+    return cluster
+
+
+@pytest.fixture
+def unenforcing(cluster: Cluster) -> Cluster:
+    if cluster.enforces:
+        pytest.skip("this cluster enforces policies")
+    return cluster

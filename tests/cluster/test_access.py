@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("enforcing")]
 
 CONTEXT = os.environ.get("NETPOL_TEST_CONTEXT", "")
 IMAGE = os.environ.get("NETPOL_TEST_IMAGE") or DEFAULT_IMAGE

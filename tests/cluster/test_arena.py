@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from conformance.cluster.arena import KubernetesArena
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("enforcing")]
 
 CONTEXT = os.environ.get("NETPOL_TEST_CONTEXT", "")
 IMAGE = os.environ.get("NETPOL_TEST_IMAGE") or DEFAULT_IMAGE

@@ -36,20 +36,6 @@ def unknown_cells(lines: dict[str, dict[str, Any]]) -> list[str]:
     ]
 
 
-@pytest.fixture
-def enforcing(cluster: Cluster) -> Cluster:
-    if not cluster.enforces:
-        pytest.skip("this cluster enforces no policies")
-    return cluster
-
-
-@pytest.fixture
-def unenforcing(cluster: Cluster) -> Cluster:
-    if cluster.enforces:
-        pytest.skip("this cluster enforces policies")
-    return cluster
-
-
 def test_smoke_sees_that_policies_are_enforced(enforcing: Cluster) -> None:
     done = enforcing.call("smoke")
     assert done.returncode == 0, done.stdout + done.stderr
