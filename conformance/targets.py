@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-import secrets
 import shlex
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from conformance.cluster.options import new_run
 from conformance.errors import UsageError
 
 if TYPE_CHECKING:
@@ -19,11 +19,6 @@ if TYPE_CHECKING:
 
 NAMES = ("netns", "kubernetes", "kind", "mini:NAME")
 _RUN = re.compile(r"^[a-z0-9]{1,12}$")
-
-
-def new_run() -> str:
-    """Return a name for a run that no other run has: it is part of all names that the run gives on a cluster."""
-    return secrets.token_hex(3)
 
 
 @dataclass(frozen=True, slots=True)

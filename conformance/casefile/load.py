@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from conformance.casefile import build, consistency, typing_errors
 from conformance.casefile.document import CaseDocument
-from conformance.casefile.packaged import shown
+from conformance.casefile.packaged import SUFFIXES, shown
 from conformance.casefile.source import Problem, Source, read
 from conformance.errors import CaseFileError, UsageError
 
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from conformance.model.case import Case
-
-SUFFIXES = (".yaml", ".yml")
 
 
 def load_case(file: Path, shown_as: str | None = None) -> Case:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+#: How the names of case files end.
+SUFFIXES = (".yaml", ".yml")
+
 _PACKAGE = Path(__file__).resolve().parent.parent
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from conformance import errors
+from conformance.casefile.packaged import SUFFIXES
 from conformance.plugin import options
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from conformance.targets import TargetOptions
 
 _target_options: pytest.StashKey[TargetOptions] = pytest.StashKey()
-_target_told = pytest.StashKey[dict[str, Any]]()
+_told = pytest.StashKey[dict[str, Any]]()  # what the head of the record needs: it goes along with every report
 _cluster = pytest.StashKey[Any]()
 _MARKERS = {
     "core": "every implementation must pass",
@@ -72,7 +73,7 @@ def _make_report_folder(config: pytest.Config) -> None:
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
-    if file_path.suffix not in {".yaml", ".yml"}:
+    if file_path.suffix not in SUFFIXES:
         return None
     from conformance.plugin.items import CaseFile, is_case_file  # noqa: PLC0415 -- only where a file is looked at
 
@@ -100,15 +101,14 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     if not hasattr(item, "case"):
         return report
     from conformance.plugin.items import line_key  # noqa: PLC0415 -- loaded already, since there is an item
-    from conformance.plugin.recording import sent_along  # noqa: PLC0415 -- as above
 
     error = call.excinfo.value if call.excinfo is not None else None
     if isinstance(error, errors.ConformanceError):  # no verdict, and none to be had for any other case
         report.longrepr = str(error)
         report.netpol_stop = (str(error), error.exit_status)
     if call.when == "call" and line_key in item.stash:
-        cases = [each.case for each in item.session.items if hasattr(each, "case")]
-        report.netpol = sent_along(item.stash[line_key], item.config.stash[_target_told], cases)
+        told = item.config.stash[_told]
+        report.netpol = {"line": item.stash[line_key], **told}
     return report
 
 
@@ -174,8 +174,10 @@ def netpol_session(
     netpol_world: World,
     netpol_rules: Rules,
     pytestconfig: pytest.Config,
+    request: pytest.FixtureRequest,
 ) -> Iterator[Session]:
     """The run on the target: it has an arena of its own on each worker."""
+    from conformance.casefile.load import digest  # noqa: PLC0415 -- loaded already, since there are cases
     from conformance.runner.session import Session  # noqa: PLC0415 -- only once a case runs
 
     worker = getattr(pytestconfig, "workerinput", {}).get("workerid", "main")
@@ -183,12 +185,17 @@ def netpol_session(
     try:
         session.open()
         description = asdict(netpol_target.describe())
-        pytestconfig.stash[_target_told] = {
-            "target": description["target"],
-            "implementation": description["implementation"],
-            "implementation_version": description["version"],
-            "environment": dict(description["environment"]),
-            "unsupported": dict(session.unsupported),
+        cases = [item.case for item in request.session.items if hasattr(item, "case")]
+        pytestconfig.stash[_told] = {
+            "case_set": digest(cases),
+            "cases": len(cases),
+            "target": {
+                "target": description["target"],
+                "implementation": description["implementation"],
+                "implementation_version": description["version"],
+                "environment": dict(description["environment"]),
+                "unsupported": dict(session.unsupported),
+            },
         }
         yield session
     finally:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from conformance.casefile.load import SUFFIXES, load_case
-from conformance.casefile.packaged import shown
+from conformance.casefile.load import load_case
+from conformance.casefile.packaged import SUFFIXES, shown
 from conformance.errors import CaseFileError, ConformanceError
 from conformance.model.verdict import Verdict
 from conformance.report.lines import case_line

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from conformance.cluster.options import new_run
 from conformance.errors import UsageError
 from conformance.model.case import FEATURES
 from conformance.runner import timeouts
-from conformance.targets import TargetOptions, new_run
+from conformance.targets import TargetOptions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 import conformance
+from conformance.casefile.packaged import SUFFIXES
 from conformance.errors import CaseFileError
 from conformance.model.record import FORMAT, CaseLine, Header
 from conformance.model.verdict import Verdict
 from conformance.plugin import options
 from conformance.report.store import Writer, footer, now
 from conformance.report.terminal import summary
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 _WORDS = {
     Verdict.PASS: ("passed", ".", "PASS"),
@@ -30,7 +28,6 @@ _WORDS = {
 }
 #: What a run ends with when no case failed, but at least one could not be judged.
 EXIT_UNJUDGED = 70
-_SUFFIXES = (".yaml", ".yml")
 
 
 class Recorder:
@@ -123,11 +120,4 @@ class Recorder:
 
 
 def _is_case(nodeid: str) -> bool:
-    return nodeid.partition("::")[0].endswith(_SUFFIXES)
-
-
-def sent_along(line: CaseLine, target: dict[str, Any], cases: Sequence[Any]) -> dict[str, Any]:
-    """Return what a worker sends with a report: the case's line, and what the head of the record needs."""
-    from conformance.casefile.load import digest  # noqa: PLC0415 -- loaded already, since there are cases
-
-    return {"line": line, "target": target, "case_set": digest(cases), "cases": len(cases)}
+    return nodeid.partition("::")[0].endswith(SUFFIXES)

@@ -35,10 +35,10 @@ _PATIENCE = 4.0
 
 @dataclass(slots=True)
 class Baseline:
-    """What is known to connect without policies, and how long the longest silence before an answer took, then or later."""
+    """What is known to connect without policies, and the longest silence before any of its answers, then or later."""
 
     open_flows: frozenset[Flow] = frozenset()
-    slowest: float = 0.0
+    longest_silence: float = 0.0
 
 
 class CaseRun:
@@ -105,8 +105,10 @@ class CaseRun:
             settled = self._settle(dict.fromkeys(new, True), self._timeouts.connect, hold=0.0)
             if settled.verdicts:
                 return _not_connected(settled)
-            slowest = max(settled.observations[flow].waited for flow in new)
-            self._baseline.slowest = max(self._baseline.slowest, min(slowest, self._timeouts.probe_ceiling))
+            longest = max(settled.observations[flow].waited for flow in new)
+            self._baseline.longest_silence = max(
+                self._baseline.longest_silence, min(longest, self._timeouts.probe_ceiling)
+            )
         self._shown = dict.fromkeys(tried, True)
         return ""
 
@@ -168,7 +170,7 @@ class CaseRun:
             # What is open again after a break was seen to be closed before: nothing of it is left to come.
             self.unshown = any(cell.verdict is not CellVerdict.BREAK for step in self._steps for cell in step.findings)
             self._baseline.open_flows = frozenset(tried)
-            self._baseline.slowest = max((each.waited for each in settled.observations.values()), default=0.0)
+            self._baseline.longest_silence = max((each.waited for each in settled.observations.values()), default=0.0)
             return verdict
         cells = _cells(settled, dict.fromkeys(tried, True), evaluate(self._state, tried))
         self.saw_blocked |= any(cell.verdict in {CellVerdict.BREAK, CellVerdict.UNSTABLE} for cell in cells)
@@ -199,15 +201,15 @@ class CaseRun:
         seen = self._arena.probe(tried, self._timeouts.probe_ceiling)
         answers = [each.waited for each in seen.values() if each.observed is Observed.ALLOWED]
         if max(answers, default=0.0) > self._silence():
-            self._baseline.slowest = max(answers)
+            self._baseline.longest_silence = max(answers)
         return seen
 
     def _silence(self) -> float:
         """How long a flow may be silent before it counts as dropped: several times the longest silence before an answer that was seen."""
         most = self._timeouts.probe_ceiling
-        if not self._baseline.slowest:
+        if not self._baseline.longest_silence:
             return most
-        return min(most, max(self._timeouts.probe_floor, self._baseline.slowest * _PATIENCE))
+        return min(most, max(self._timeouts.probe_floor, self._baseline.longest_silence * _PATIENCE))
 
     def _flows(self) -> tuple[Flow, ...]:
         return flows(self._state.world, self._case.probe, external=self._case.external)
