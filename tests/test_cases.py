@@ -6,13 +6,12 @@ import re
 import sys
 from collections import Counter
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from conformance.casefile.load import find, load_case
+from conformance.casefile.load import find, load_cases
 from conformance.casefile.packaged import cases
 from conformance.model import address
 from conformance.model.case import ApplyPolicy, CreateService, Tier
@@ -34,15 +33,15 @@ if TYPE_CHECKING:
     from conformance.model.policy import NetworkPolicy, Rule
 
 ROOT = cases()
-FILES = [str(file.relative_to(ROOT)) for file in find([ROOT])]
+CASES = load_cases(find([ROOT]))
 #: What an implementation need not have: a case that needs it cannot be core.
 OPTIONAL = {"ipblock", "ipblock-pod", "named-port", "end-port", "sctp", "external-server", "external-client", "ipv6"}
-each_file = pytest.mark.parametrize("file", FILES)
+each_case = pytest.mark.parametrize("case", CASES, ids=[case.id for case in CASES])
 
 
-@cache
-def read(file: str) -> Case:
-    return load_case(ROOT / file, file)
+def file(case: Case) -> str:
+    assert case.location
+    return case.location.file.removeprefix("cases/")
 
 
 def readings(case: Case) -> Iterator[tuple[State, Expectation, tuple[Flow, ...]]]:
@@ -62,8 +61,8 @@ def policies(case: Case) -> list[NetworkPolicy]:
 
 
 def test_there_are_many_and_no_two_share_an_id() -> None:
-    assert len(FILES) >= 60
-    ids = Counter(read(file).id for file in FILES)
+    assert len(CASES) >= 110
+    ids = Counter(case.id for case in CASES)
     assert [each for each, count in ids.items() if count > 1] == []
 
 
@@ -80,51 +79,49 @@ def test_every_area_has_cases() -> None:
         "placement",
         "examples",
     }
-    assert areas <= {file.partition("/")[0] for file in FILES}
+    assert areas <= {file(case).partition("/")[0] for case in CASES}
 
 
-@each_file
-def test_declared_and_computed_agree(file: str) -> None:
+@each_case
+def test_declared_and_computed_agree(case: Case) -> None:
     """What a person worked out by hand is what the evaluator says."""
-    assert [f"{each.step.name}: {each.decision.flow}" for each in rehearse(read(file))] == []
+    assert [f"{each.step.name}: {each.decision.flow}" for each in rehearse(case)] == []
 
 
-@each_file
-def test_declared_and_counted_out_agree(file: str) -> None:
+@each_case
+def test_declared_and_counted_out_agree(case: Case) -> None:
     """And it is what a second evaluator says, which is written from the specification alone."""
     differing = [
         str(flow)
-        for state, expect, tried in readings(read(file))
+        for state, expect, tried in readings(case)
         for flow in tried
         if answers(state, flow) != {expect.allows(flow)}
     ]
     assert differing == []
 
 
-@each_file
-def test_neither_doing_nothing_nor_blocking_everything_passes(file: str) -> None:
+@each_case
+def test_neither_doing_nothing_nor_blocking_everything_passes(case: Case) -> None:
     """Each case shows something that must pass and something that must be blocked, or says in a comment why nothing is blocked.
 
     What blocks nothing is passed by a cluster that enforces nothing, and what lets nothing through by one whose pods do not connect.
     """
-    seen = {expect.allows(flow) for _, expect, tried in readings(read(file)) for flow in tried}
+    seen = {expect.allows(flow) for _, expect, tried in readings(case) for flow in tried}
     if seen != {True, False}:
         assert seen == {True}
-        assert "# Nothing is blocked, on purpose:" in (ROOT / file).read_text(encoding="utf-8")
+        assert "# Nothing is blocked, on purpose:" in (ROOT / file(case)).read_text(encoding="utf-8")
 
 
-@each_file
-def test_the_requirement_is_one_sentence_and_the_link_is_of_kubernetes(file: str) -> None:
-    case = read(file)
+@each_case
+def test_the_requirement_is_one_sentence_and_the_link_is_of_kubernetes(case: Case) -> None:
     assert re.search(r"\bMUST\b", case.requirement)
     assert re.fullmatch(r"[A-Z][^.!?\n]*(?:\.[A-Za-z0-9][^.!?\n]*)*\.", case.requirement), case.requirement
     assert re.fullmatch(r"https://kubernetes\.io/(docs|blog)/[-a-z0-9/]+/(#[-A-Za-z0-9]+)?", case.spec), case.spec
 
 
-@each_file
-def test_what_a_case_uses_it_says_it_needs(file: str) -> None:
+@each_case
+def test_what_a_case_uses_it_says_it_needs(case: Case) -> None:
     """Else an implementation that does not claim a feature would fail for lacking it."""
-    case = read(file)
     used = {str(direction).lower() for policy in policies(case) for direction in policy.policy_types}
     for rule in (rule for policy in policies(case) for rule in (*policy.ingress, *policy.egress)):
         used |= {"ipblock" for peer in rule.peers if peer.ip_block}
@@ -136,16 +133,14 @@ def test_what_a_case_uses_it_says_it_needs(file: str) -> None:
     assert used - case.features == set()
 
 
-@each_file
-def test_core_cases_need_nothing_optional(file: str) -> None:
-    case = read(file)
+@each_case
+def test_core_cases_need_nothing_optional(case: Case) -> None:
     assert case.tier is not Tier.CORE or not case.features & OPTIONAL
 
 
-@each_file
-def test_nothing_that_is_left_open_is_judged(file: str) -> None:
+@each_case
+def test_nothing_that_is_left_open_is_judged(case: Case) -> None:
     """Address blocks where a Service rewrites addresses, and port names of what is no pod."""
-    case = read(file)
     assert not {"services", "ipblock"} <= case.features
     named_egress = any(
         isinstance(port.port, str) for policy in policies(case) for rule in policy.egress for port in rule.ports
@@ -153,10 +148,9 @@ def test_nothing_that_is_left_open_is_judged(file: str) -> None:
     assert not (named_egress and "external-server" in case.features)
 
 
-@each_file
-def test_blocks_of_pods_are_told_from_blocks_of_what_is_outside(file: str) -> None:
+@each_case
+def test_blocks_of_pods_are_told_from_blocks_of_what_is_outside(case: Case) -> None:
     """An implementation may leave pods out of ipBlocks: a case that counts on them says so."""
-    case = read(file)
     if "ipblock" not in case.features or "ipblock-pod" in case.features:
         return
     for state, expect, tried in readings(case):

@@ -6,15 +6,23 @@ and of the row notation; here they are plain objects and text.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from conformance.model.case import Feature  # noqa: TC001 -- pydantic reads it
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+TABLE: Final = "CaseTable"
+
 Labels = dict[str, str]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=63)]
 Port = Annotated[str, Field(pattern=r"^[0-9]{1,5}/(TCP|UDP|SCTP)$")]
+AxisName = Annotated[str, Field(pattern=r"^[a-z]+(, [a-z]+)*$")]
+EntryName = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+FieldName = Annotated[str, Field(pattern=r"^[a-z]+(-[a-z]+)*$")]
 Ports = Annotated[str, Field(pattern=r"^[0-9]{1,5}(-[0-9]{1,5})?/(TCP|UDP|SCTP)$")]
 
 
@@ -116,6 +124,30 @@ class CaseDocument(_Document):
     steps: Annotated[list[StepDocument], Field(min_length=1)]
 
 
-def json_schema() -> dict[str, Any]:
-    """Return the JSON Schema that editors check case files with."""
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **CaseDocument.model_json_schema(by_alias=True)}
+class RowDocument(CaseDocument):
+    """A case that a table expands into; its id names its row."""
+
+    id: Annotated[str, Field(pattern=r"^[A-Z0-9]{4}(-[a-z0-9]+)+$", max_length=63)]
+
+
+class TableDocument(_Document):
+    """A table that expands into cases. See docs/writing-cases.md."""
+
+    model_config = ConfigDict(title="NetworkPolicy conformance cases, as a table")
+
+    api_version: Annotated[Literal["netpol-conformance/v1"], Field(alias="apiVersion")]
+    kind: Literal["CaseTable"]
+    id: Annotated[str, Field(pattern=r"^[A-Z0-9]{4}$", description="the ids of the cases begin with it")]
+    rule: Annotated[str, Field(min_length=20, description="how the expectation of each case was worked out")]
+    over: Annotated[
+        dict[AxisName, Annotated[dict[EntryName, dict[FieldName, Any]], Field(min_length=1)]],
+        Field(min_length=1, description="the entries of each axis; an axis `one, other` stands for pairs"),
+    ]
+    case: Annotated[dict[str, Any], Field(description="a case with holes: ${axis} and ${axis.field}")]
+
+
+def json_schemas() -> Mapping[str, dict[str, Any]]:
+    """Return the JSON Schemas that editors check case files and tables with, by the names of their files."""
+    documents: dict[str, type[BaseModel]] = {"case.schema.json": CaseDocument, "table.schema.json": TableDocument}
+    dialect = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
+    return {name: {**dialect, **each.model_json_schema(by_alias=True)} for name, each in documents.items()}

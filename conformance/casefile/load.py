@@ -3,30 +3,34 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from conformance.casefile import build, consistency, typing_errors
-from conformance.casefile.document import CaseDocument
+from conformance.casefile.document import TABLE, CaseDocument, RowDocument, TableDocument
 from conformance.casefile.packaged import SUFFIXES, shown
-from conformance.casefile.source import Problem, Source, read
+from conformance.casefile.source import Problem, read
+from conformance.casefile.table import expand
 from conformance.errors import CaseFileError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
+    from conformance.casefile.source import Source
     from conformance.model.case import Case
 
+D = TypeVar("D", bound=BaseModel)
 
-def load_case(file: Path, shown_as: str | None = None) -> Case:
-    """Read one case file; CaseFileError with every problem that it has."""
+
+def load_file(file: Path, shown_as: str | None = None) -> tuple[Case, ...]:
+    """Read the case or the table of cases in a file; CaseFileError with every problem that it has."""
     source = read(file, shown_as or shown(file))
-    case = _case(source)
-    if case is None or source.problems:
+    cases = tuple(_cases(source))
+    if source.problems:
         raise CaseFileError([str(problem) for problem in sorted(set(source.problems))])
-    return case
+    return cases
 
 
 def load_cases(files: Iterable[Path]) -> tuple[Case, ...]:
@@ -35,7 +39,7 @@ def load_cases(files: Iterable[Path]) -> tuple[Case, ...]:
     problems: list[str] = []
     for file in files:
         try:
-            cases.append(load_case(file))
+            cases.extend(load_file(file))
         except CaseFileError as error:
             problems.extend(error.problems)
     problems.extend(_doubled(cases))
@@ -74,24 +78,36 @@ def digest(cases: Iterable[Case]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _case(source: Source) -> Case | None:
-    if source.problems and source.data is None:
-        return None
+def _cases(source: Source) -> Iterator[Case]:
+    if source.data is None and source.problems:
+        return
     if not isinstance(source.data, dict):
         source.complain((), "expected a case: a mapping with apiVersion, kind, id, ...")
-        return None
+    elif source.data.get("kind") == TABLE:
+        table = _checked(source, TableDocument)
+        for row in expand(source, table) if table else ():
+            yield from _case(row, RowDocument)
+            source.problems.extend(row.problems)
+    else:
+        yield from _case(source, CaseDocument)
+
+
+def _case(source: Source, kind: type[CaseDocument]) -> Iterator[Case]:
     steps = build.steps(source)
     build.things(source, ("world",), source.data.get("world"))
-    document = None
+    document = _checked(source, kind)
+    if document is not None and not source.problems:
+        case = build.case(source, document, steps)
+        consistency.check(source, case)
+        yield case
+
+
+def _checked(source: Source, kind: type[D]) -> D | None:
     try:
-        document = CaseDocument.model_validate(source.data)
+        return kind.model_validate(source.data)
     except ValidationError as error:
-        typing_errors.complain(source, error)
-    if document is None or source.problems:
+        typing_errors.complain(source, error, kind)
         return None
-    case = build.case(source, document, steps)
-    consistency.check(source, case)
-    return case
 
 
 def _doubled(cases: Iterable[Case]) -> Iterator[str]:

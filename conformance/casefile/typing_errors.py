@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic import BaseModel
 
-from conformance.casefile.document import CaseDocument
 from conformance.casefile.shape import found, meant, unknown
 from conformance.casefile.source import dotted
 
@@ -37,6 +36,7 @@ _FORMS = {
     "requirement": "a requirement is a sentence with MUST, SHOULD or MAY",
     "spec": "a link begins with https://",
     "defects": "a class of defects is M01 to M40",
+    "over": "an axis is a lowercase word, or several with commas for pairs; entries and fields are lowercase words with hyphens",
     "covers": "whose test it is and which, such as upstream:1",
     "probe": "a port is written 80/TCP, and several 79-83/UDP",
     "portNames": "a port is written 80/TCP",
@@ -44,7 +44,7 @@ _FORMS = {
 }
 
 
-def complain(source: Source, error: ValidationError) -> None:
+def complain(source: Source, error: ValidationError, kind: type[BaseModel]) -> None:
     """Add what is wrong to the source's problems; where there is one already, it is said in better words."""
     said = {(problem.location, problem.path) for problem in source.problems}
     details: dict[Path, list[ErrorDetails]] = {}
@@ -53,7 +53,7 @@ def complain(source: Source, error: ValidationError) -> None:
     for path, here in details.items():
         key = here[0]["type"] == "extra_forbidden"
         if (source.at(path, key=key), dotted(path)) not in said:
-            source.complain(path, _text(here, path), key=key)
+            source.complain(path, _text(here, path, kind), key=key)
 
 
 def _path(detail: ErrorDetails, data: Any) -> Path:
@@ -69,7 +69,7 @@ def _path(detail: ErrorDetails, data: Any) -> Path:
     return tuple(path)
 
 
-def _text(details: Sequence[ErrorDetails], path: Path) -> str:
+def _text(details: Sequence[ErrorDetails], path: Path, kind: type[BaseModel]) -> str:
     """Say what is wrong at one place. In a union, that is what the branch says that is of the right kind, if there is one."""
     kinds = [_WANTED[each["type"]] for each in details if each["type"] in _WANTED]
     if len(details) == len(kinds):
@@ -77,15 +77,15 @@ def _text(details: Sequence[ErrorDetails], path: Path) -> str:
         quoted = kinds == ["text"] and not isinstance(wrong, dict | list | None)
         hint = next((f"; {_FORMS[str(part)]}" for part in path if part in {"probe", "portNames"}), "; quote it")
         return f"expected {' or '.join(kinds)}, found {found(wrong)}{hint if quoted else ''}"
-    return _mistake(next(each for each in details if each["type"] not in _WANTED), path)
+    return _mistake(next(each for each in details if each["type"] not in _WANTED), path, kind)
 
 
-def _mistake(detail: ErrorDetails, path: Path) -> str:
+def _mistake(detail: ErrorDetails, path: Path, document: type[BaseModel]) -> str:
     wrong = detail["input"]
     context = detail.get("ctx", {})
     match detail["type"]:
         case "extra_forbidden":
-            return unknown(str(path[-1]), _known_fields(path[:-1]))
+            return unknown(str(path[-1]), _known_fields(path[:-1], document))
         case "missing":
             return "missing"
         case "literal_error":
@@ -103,8 +103,8 @@ def _mistake(detail: ErrorDetails, path: Path) -> str:
             )
 
 
-def _known_fields(path: Path) -> Iterable[str]:
-    model: Any = CaseDocument
+def _known_fields(path: Path, document: type[BaseModel]) -> Iterable[str]:
+    model: Any = document
     for part in path:
         if isinstance(part, str) and isinstance(model, type) and issubclass(model, BaseModel):
             fields = {field.alias or name: field for name, field in model.model_fields.items()}

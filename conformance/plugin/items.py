@@ -1,4 +1,4 @@
-"""Case files as pytest collects them: one file, one item, with real fixtures."""
+"""Case files as pytest collects them: one item for each case, with real fixtures."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from conformance.casefile.load import load_case
+from conformance.casefile.load import load_file
 from conformance.casefile.packaged import SUFFIXES, shown
 from conformance.errors import CaseFileError, ConformanceError
 from conformance.model.verdict import Verdict
@@ -48,14 +48,15 @@ def is_case_file(path: Path) -> bool:
 
 
 class CaseFile(pytest.File):
-    """A file with one case."""
+    """A file with a case, or a table of them."""
 
     def collect(self) -> Iterator[pytest.Item]:
         try:
-            case = load_case(self.path, shown(self.path, self.config.rootpath))
+            cases = load_file(self.path, shown(self.path, self.config.rootpath))
         except CaseFileError as error:
             raise self.CollectError(str(error)) from None
-        yield CaseItem.from_parent(self, name=case.id, callobj=_runner(case), case=case)
+        for case in cases:
+            yield CaseItem.from_parent(self, name=case.id, callobj=_runner(case), case=case)
 
 
 class CaseItem(pytest.Function):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from conformance.casefile.load import load_case
+from conformance.casefile.load import load_file
 from conformance.errors import CaseFileError
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def test_a_bad_case_file_is_told_by_its_lines_and_nothing_else(project: Project)
         "x.yaml", text.replace("tier: core", "teir: core").replace("id: XXXX", "id: no").replace("-> x/a", "-> ")
     )
     with pytest.raises(CaseFileError) as problems:
-        load_case(project.path / "x.yaml", "x.yaml")
+        load_file(project.path / "x.yaml", "x.yaml")
     assert len(problems.value.problems) >= 3
     result = project.run()
     start = next(number for number, line in enumerate(result.outlines) if "ERROR collecting x.yaml" in line)

@@ -293,11 +293,11 @@ def test_a_plain_test_may_use_the_session(project: Project) -> None:
         "test_plain.py",
         """
         from pathlib import Path
-        from conformance.casefile.load import load_case
+        from conformance.casefile.load import load_file
         from conformance.model.verdict import Verdict
 
         def test_it(netpol_session):
-            assert netpol_session.run(load_case(Path("x.yaml"))).verdict is Verdict.PASS
+            assert netpol_session.run(*load_file(Path("x.yaml"))).verdict is Verdict.PASS
         """,
     )
     project.run().assert_outcomes(passed=4)

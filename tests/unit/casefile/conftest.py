@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from conformance.casefile.load import load_case
+from conformance.casefile.load import load_file
 from conformance.errors import CaseFileError
 
 if TYPE_CHECKING:
@@ -62,7 +62,8 @@ def load(tmp_path: Path) -> Callable[[str], Case]:
     def loaded(text: str) -> Case:
         file = tmp_path / "case.yaml"
         file.write_text(text, encoding="utf-8")
-        return load_case(file, "case.yaml")
+        (case,) = load_file(file, "case.yaml")
+        return case
 
     return loaded
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from conformance.casefile.load import find, load_case, load_cases
+from conformance.casefile.load import find, load_cases, load_file
 from conformance.casefile.packaged import cases
 from conformance.errors import CaseFileError, UsageError
 
@@ -90,7 +90,7 @@ def test_an_id_that_three_files_have(tmp_path: Path, whole: Whole) -> None:
 def test_problems_are_told_in_the_order_of_the_file_and_once(tmp_path: Path, whole: Whole) -> None:
     (file,) = write(tmp_path, {"a.yaml": whole("steps: {}\nfoo: 1\ncovers: [5]\nfoo: 2\n").replace("K7QD", "k")})
     with pytest.raises(CaseFileError) as caught:
-        load_case(file, "a.yaml")
+        load_file(file, "a.yaml")
     assert [each.split(": ")[0] for each in caught.value.problems] == [
         "a.yaml:3:5",
         "a.yaml:8:8",
@@ -102,8 +102,8 @@ def test_problems_are_told_in_the_order_of_the_file_and_once(tmp_path: Path, who
 
 def test_a_file_is_shown_as_it_was_named(tmp_path: Path, whole: Whole) -> None:
     (file,) = write(tmp_path, {"a.yaml": whole()})
-    assert load_case(file, "cases/a.yaml").location.file == "cases/a.yaml"  # type: ignore[union-attr]
-    assert load_case(file).location.file == str(file)  # type: ignore[union-attr]
+    assert [case.location.file for case in load_file(file, "cases/a.yaml")] == ["cases/a.yaml"]  # type: ignore[union-attr]
+    assert [case.location.file for case in load_file(file)] == [str(file)]  # type: ignore[union-attr]
 
 
 def test_the_suites_own_cases_are_found() -> None:

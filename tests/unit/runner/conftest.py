@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from runner_fakes import DENY, DENY_Y, ScriptedTarget
 
-from conformance.casefile.load import load_case
+from conformance.casefile.load import load_file
 from conformance.runner.session import Session
 
 if TYPE_CHECKING:
@@ -55,7 +55,8 @@ def case(tmp_path: Path) -> Callable[..., Case]:
         file = tmp_path / f"case-{next(numbers)}.yaml"
         head = HEAD.format(id=name or f"C{next(numbers):03}", tier=tier, features=features)
         file.write_text(head + textwrap.dedent(rest), encoding="utf-8")
-        return load_case(file, file.name)
+        (case,) = load_file(file, file.name)
+        return case
 
     return make
 
