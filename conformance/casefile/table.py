@@ -1,8 +1,8 @@
 """Tables: one file that stands for many cases, one for each combination of its entries.
 
 `case` is a case with holes, `over` the entries that fill them. `${peer}` is the name of an entry of the axis `peer`, `${peer.who}`
-one of its fields: a value that is nothing but a hole becomes the field as it is, whatever it is; inside a text the field must be text
-or a number. Fields may have holes themselves. An axis called `one, other` stands for each pair of its entries, once.
+one of its fields: a value that is nothing but a hole becomes the field as it is, and in a list, the items of a field that is a list;
+inside a text the field must be text or a number. Fields may have holes themselves. An axis called `one, other` stands for each pair of its entries, once.
 """
 
 from __future__ import annotations
@@ -84,12 +84,28 @@ class _Filling:
                 filled[name] = self._value(made, (*path, key), (*here, name), depth)
             return filled
         if isinstance(raw, list):
-            return [self._value(made, (*path, index), (*here, index), depth) for index in range(len(raw))]
+            items: list[Any] = []
+            for place, level in self._items(path, depth):
+                items.append(self._value(made, place, (*here, len(items)), level))
+            return items
         if not isinstance(raw, str):
             return raw
-        hole = _HOLE.fullmatch(raw)
-        field = self._field(path, hole) if hole and hole["field"] and depth < _DEEPEST else None
+        field = self._asked_for(path, raw, depth)
         return self._value(made, field, here, depth + 1) if field else self._text(path, raw, depth)
+
+    def _items(self, path: Path, depth: int) -> Iterator[tuple[Path, int]]:
+        """Yield where the items of a list stand: those of another list in place of a hole that asks for it."""
+        for index, item in enumerate(_within(self.table.data, path)):
+            field = self._asked_for((*path, index), item, depth) if isinstance(item, str) else None
+            if field and isinstance(_within(self.table.data, field), list):
+                yield from self._items(field, depth + 1)
+            else:
+                yield (*path, index), depth
+
+    def _asked_for(self, path: Path, text: str, depth: int) -> Path | None:
+        """Return the path of the field that a text stands for which is nothing but a hole."""
+        hole = _HOLE.fullmatch(text)
+        return self._field(path, hole) if hole and hole["field"] and depth < _DEEPEST else None
 
     def _text(self, path: Path, text: str, depth: int) -> str:
         if depth > _DEEPEST:

@@ -87,6 +87,20 @@ def test_a_case_stands_where_its_row_does_and_evidence_where_the_table_has_it(tm
     assert action.policy.egress[0].location.line == 27  # type: ignore[union-attr]
 
 
+def test_a_list_takes_in_the_items_of_another(tmp_path: Path) -> None:
+    text = TABLE.replace('passes: "${peer.who} -> x/a"}', 'passes: ["${peer.who} -> x/a", "y/b -> x/a"]}').replace(
+        'passes: "x/a -> ${peer.who}"}', 'passes: ["x/a -> ${peer.who}", "x/a -> y/b"]}'
+    )
+    text = text.replace("{podSelector: {}}", "{namespaceSelector: {}}").replace('who: "x/*"', 'who: "*/*"')
+    text = (
+        text.replace("${peer.item}", "${peer.item}")
+        .replace("who: x/b", "who: x/b, y/b")
+        .replace("x/b, y/b", '"x/b, y/b"')
+    )
+    cases = load(tmp_path, text)
+    assert [row.text for row in cases[3].steps[0].expect.allow] == ["x/a -> x/b, y/b", "x/a -> y/b"]  # type: ignore[union-attr]
+
+
 def test_an_axis_of_pairs_takes_each_pair_once(tmp_path: Path) -> None:
     text = (
         TABLE.replace("  peer:\n", '  "one, other":\n')
