@@ -187,7 +187,7 @@ def _places(raw: Mapping[str, Any], field: str) -> Iterator[Path]:
 
 
 def _pod(document: PodDocument) -> Pod:
-    names = {ports([text])[0]: name for name, text in document.port_names.items()}
+    names = {name: ports([text])[0] for name, text in document.port_names.items()}
     return Pod(document.namespace, document.name, document.labels, servers(names), node=document.node)
 
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from conformance.runner.probing import Stream
 
 _SIDE_BY_SIDE = 16
-_NO_SCTP = "the pods' kernel has no SCTP"
+_NO_SCTP = "the pods' kernel has no SCTP loaded (`modprobe sctp` on every node loads it)"
 _NO_IPV6 = "the cluster gives its pods no IPv6 address"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import TYPE_CHECKING, Literal, get_args
 
 from conformance.model.flow import DEFAULT_PROBE
@@ -150,6 +151,7 @@ def _matches(patterns: tuple[str, ...], ref: str) -> bool:
     return any(matches_ref(pattern, ref) for pattern in patterns)
 
 
+@lru_cache(maxsize=65536)
 def matches_ref(pattern: str, ref: str) -> bool:
     """Tell whether one pattern of a row, such as `x/*` or `*.x.svc`, means a pod, a Service or an endpoint."""
     if pattern in {"*", ref}:

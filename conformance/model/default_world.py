@@ -8,13 +8,20 @@ Why it is as it is:
 - pods of the same name have the same labels in every namespace, so that a policy reaching beyond its namespace shows;
 - port names mean different numbers on different pods (`http` is 80 on a, 81 on b, and nothing on c);
 - every pod also listens on ports that no policy mentions, so that a rule that opens too much shows;
+- SCTP is served like TCP and UDP, by pods whose kernel speaks it;
 - one endpoint is outside the cluster.
 """
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from conformance.model.world import Endpoint, Namespace, Pod, Protocol, Server, World
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_TCP, _UDP, _SCTP = Protocol
 PORTS = (79, 80, 81, 82, 83)
 
 _NAMESPACES = {
@@ -28,21 +35,17 @@ _PODS = {
     "c": {"pod": "c"},
 }
 _PORT_NAMES = {
-    "a": {(80, Protocol.TCP): "http", (81, Protocol.TCP): "admin", (80, Protocol.UDP): "dns"},
-    "b": {(81, Protocol.TCP): "http", (80, Protocol.TCP): "admin", (81, Protocol.UDP): "dns"},
-    "c": {(82, Protocol.TCP): "metrics"},
-}
+    "a": {"http": (80, _TCP), "admin": (81, _TCP), "dns": (80, _UDP), "syslog": (81, _UDP), "diameter": (80, _SCTP), "m3ua": (81, _SCTP)},
+    "b": {"http": (81, _TCP), "admin": (80, _TCP), "dns": (81, _UDP), "syslog": (80, _UDP), "diameter": (81, _SCTP), "m3ua": (80, _SCTP)},
+    "c": {"metrics": (82, _TCP)},
+}  # fmt: skip
 _NODES = {"x/a": 0, "x/b": 1, "x/c": 0, "y/a": 1, "y/b": 0, "y/c": 1, "z/a": 0, "z/b": 0, "z/c": 1}
 
 
-def servers(names: dict[tuple[int, Protocol], str] | None = None) -> tuple[Server, ...]:
-    """Return servers on every port of the default world, TCP and UDP, with the names given for some of them."""
-    names = names or {}
-    return tuple(
-        Server(port, protocol, names.get((port, protocol)))
-        for protocol in (Protocol.TCP, Protocol.UDP)
-        for port in PORTS
-    )
+def servers(names: Mapping[str, tuple[int, Protocol]] | None = None) -> tuple[Server, ...]:
+    """Return servers on every port of the default world, of every protocol, with the names given for some of them."""
+    named = {place: name for name, place in (names or {}).items()}
+    return tuple(Server(port, protocol, named.get((port, protocol))) for protocol in Protocol for port in PORTS)
 
 
 def default_world() -> World:

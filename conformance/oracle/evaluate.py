@@ -29,11 +29,12 @@ def evaluate(state: State, flows: Iterable[Flow]) -> Mapping[Flow, Decision]:
 
 
 class Evaluator:
-    """Decisions in one state; which policies select which pod is worked out once."""
+    """Decisions in one state; what many flows share is worked out once: which policies select a pod, and that none does."""
 
     def __init__(self, state: State) -> None:
         self._state = state
         self._selecting: dict[tuple[str, Direction], tuple[NetworkPolicy, ...]] = {}
+        self._open: dict[tuple[str, Direction], DirectionDecision] = {}
 
     def decide(self, flow: Flow) -> Decision:
         service = self._state.world.services.get(flow.destination)
@@ -77,6 +78,8 @@ class Evaluator:
         destination: Pod | Endpoint,
     ) -> DirectionDecision:
         selecting = self._policies(subject, direction)
+        if not selecting:
+            return self._not_isolated(subject, direction)
         matching = tuple(
             evidence
             for policy in selecting
@@ -85,11 +88,17 @@ class Evaluator:
         return DirectionDecision(
             direction=direction,
             pod=subject.ref,
-            isolated=bool(selecting),
-            allowed=not selecting or bool(matching),
+            isolated=True,
+            allowed=bool(matching),
             selecting=tuple(Evidence(policy.ref, direction, location=policy.location) for policy in selecting),
             matching=matching,
         )
+
+    def _not_isolated(self, pod: Pod, direction: Direction) -> DirectionDecision:
+        key = (pod.ref, direction)
+        if key not in self._open:
+            self._open[key] = DirectionDecision(direction, pod.ref, isolated=False, allowed=True)
+        return self._open[key]
 
     def _policies(self, pod: Pod, direction: Direction) -> tuple[NetworkPolicy, ...]:
         """Return the policies that isolate a pod in a direction: of its namespace, selecting it, with that policyType."""

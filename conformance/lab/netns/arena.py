@@ -87,7 +87,7 @@ class NetnsArena:
     def unsupported(self) -> Mapping[str, str]:
         found = {"ipv6": "the netns lab connects its pods by IPv4 only"}
         if not all(hello.get("sctp") for hello in self._prober.hellos.values()):
-            found["sctp"] = "this machine's kernel has no SCTP"
+            found["sctp"] = "this machine's kernel has no SCTP loaded"
         return found
 
     def apply_policy(self, policy: NetworkPolicy) -> None:

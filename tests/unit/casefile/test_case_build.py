@@ -87,7 +87,7 @@ def test_everything(load: Load) -> None:
     assert case.probe == ((82, TCP), (79, UDP), (80, UDP))
     assert case.external
     assert case.location == Location("case.yaml", 4, 5)
-    d = Pod("w", "d", {"app": "web"}, servers({(82, TCP): "http", (80, UDP): "dns"}), node=1)
+    d = Pod("w", "d", {"app": "web"}, servers({"http": (82, TCP), "dns": (80, UDP)}), node=1)
     ports = (ServicePort(8080, "http"), ServicePort(53, 80, UDP), ServicePort(80, 80))
     assert case.setup == (
         CreateNamespace(Namespace("w", {"team": "red"})),

@@ -138,7 +138,7 @@ def test_a_pod_that_was_removed_is_not_tried(whole: Whole, refused: Refused) -> 
 
 PROBES = {
     "nobody serves the port": ("«90/TCP", "nobody serves 90/TCP, so it would never be tried"),
-    "nobody serves the protocol": ("«80/SCTP", "nobody serves 80/SCTP, so it would never be tried"),
+    "nobody serves the protocol": ("«78/SCTP", "nobody serves 78/SCTP, so it would never be tried"),
     "nobody serves the end of the range": ("«82-85/UDP", "nobody serves 84/UDP, 85/UDP, so it would never be tried"),
     "the range is the wrong way round": ("«82-80/TCP", "'82-80/TCP' holds no port: the lower number comes first"),
 }

@@ -44,7 +44,7 @@ def test_outside_endpoints_are_tried_only_where_asked_for_and_never_by_each_othe
 
 
 def test_ports_that_nobody_serves_are_not_tried() -> None:
-    assert flows(default_world(), [(9, TCP), (80, Protocol.SCTP)], external=True) == ()
+    assert flows(default_world(), [(9, TCP), (78, Protocol.SCTP)], external=True) == ()
 
 
 @pytest.mark.parametrize("phase", [Phase.PENDING, Phase.SUCCEEDED, Phase.FAILED])
