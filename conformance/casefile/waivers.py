@@ -1,47 +1,54 @@
 """A file of waivers: known deviations of an implementation, each with its reason.
 
 waivers:
-  - {case: K7QD, reason: "ipBlock does not match pod addresses", link: "https://..."}
+  - {cases: [K7QD, T4BX-*-block], reason: ipBlock does not match pod addresses, link: "https://..."}
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from conformance.casefile.shape import found, items, mapping, unknown_fields
+from conformance.casefile.shape import found, items, mapping, strings, unknown_fields
 from conformance.casefile.source import read
 from conformance.errors import CaseFileError
 from conformance.model.waiver import Waiver
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
+    from conformance.casefile.source import Path as SourcePath
+    from conformance.casefile.source import Source
 
-def load_waivers(file: Path) -> Mapping[str, Waiver]:
-    """Read waivers, keyed by case id; CaseFileError with every problem of the file."""
+
+def load_waivers(file: Path) -> tuple[Waiver, ...]:
+    """Read waivers; CaseFileError with every problem of the file."""
     source = read(file, str(file))
     fields = mapping(source, (), source.data)
     unknown_fields(source, (), fields, ("waivers",))
-    waivers: dict[str, Waiver] = {}
-    for index, raw in items(source, ("waivers",), fields.get("waivers")):
-        path = ("waivers", index)
-        item = mapping(source, path, raw)
-        if not (raw is None or isinstance(raw, dict)):
-            continue
-        unknown_fields(source, path, item, ("case", "reason", "link"))
-        for name in ("case", "reason"):
-            value = item.get(name)
-            if value is None or (isinstance(value, str) and not value.strip()):
-                source.complain((*path, name), "missing: a waiver names a case and says why")
-            elif not isinstance(value, str):
-                source.complain((*path, name), f"expected text, found {found(value)}; quote it")
-        if not isinstance(item.get("link", ""), str):
-            source.complain((*path, "link"), f"expected a link, as text, found {found(item['link'])}")
-        case = str(item.get("case"))
-        if case in waivers:
-            source.complain((*path, "case"), f"{case} is waived already")
-        waivers[case] = Waiver(case, str(item.get("reason")), str(item.get("link") or ""))
+    waivers = tuple(
+        _waiver(source, ("waivers", index), raw) for index, raw in items(source, ("waivers",), fields.get("waivers"))
+    )
+    for index, waiver in enumerate(waivers):
+        earlier = {case for each in waivers[:index] for case in each.cases}
+        for number, case in enumerate(waiver.cases):
+            if case in earlier:
+                source.complain(("waivers", index, "cases", number), f"{case} is waived already")
     if source.problems:
         raise CaseFileError([str(problem) for problem in sorted(set(source.problems))])
     return waivers
+
+
+def _waiver(source: Source, path: SourcePath, raw: Any) -> Waiver:
+    item = mapping(source, path, raw)
+    unknown_fields(source, path, item, ("cases", "reason", "link"))
+    cases = strings(source, (*path, "cases"), item.get("cases"))
+    if isinstance(raw, dict) and not item.get("cases"):
+        source.complain((*path, "cases"), "missing: a waiver names cases")
+    reason, link = item.get("reason"), item.get("link", "")
+    if isinstance(raw, dict) and (reason is None or (isinstance(reason, str) and not reason.strip())):
+        source.complain((*path, "reason"), "missing: a waiver says why")
+    elif reason is not None and not isinstance(reason, str):
+        source.complain((*path, "reason"), f"expected text, found {found(reason)}; quote it")
+    if not isinstance(link, str):
+        source.complain((*path, "link"), f"expected a link, as text, found {found(link)}")
+    return Waiver(cases, str(reason), str(link))

@@ -117,7 +117,7 @@ def rules(config: pytest.Config) -> Rules:
     return Rules(
         timeouts=_timeouts(value(config, "timeout") or ()),
         unsupported=dict.fromkeys(_features(value(config, "unsupported") or ()), "declared as not supported"),
-        waivers=load_waivers(Path(waivers)) if waivers else {},
+        waivers=load_waivers(Path(waivers)) if waivers else (),
     )
 
 

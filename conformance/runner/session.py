@@ -13,7 +13,7 @@ from conformance.model.verdict import CaseResult, Verdict
 from conformance.runner.case_run import Baseline, CaseRun
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from conformance.model.case import Case
     from conformance.model.waiver import Waiver
@@ -39,7 +39,7 @@ class Rules:
 
     timeouts: Mapping[str, float] = field(default_factory=dict)
     unsupported: Mapping[str, str] = field(default_factory=dict)
-    waivers: Mapping[str, Waiver] = field(default_factory=dict)
+    waivers: Sequence[Waiver] = ()
 
 
 class Session:
@@ -147,7 +147,7 @@ class Session:
         return result
 
     def _waived(self, result: CaseResult) -> CaseResult:
-        waiver = self._rules.waivers.get(result.case.id)
+        waiver = next((each for each in self._rules.waivers if each.applies_to(result.case.id)), None)
         if waiver is None:
             return result
         if result.verdict is Verdict.FAIL:

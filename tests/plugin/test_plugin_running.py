@@ -217,7 +217,7 @@ def test_the_command_line_goes_before_the_ini_file(project: Project) -> None:
     ],
 )
 def test_an_option_that_makes_no_sense_is_a_usage_error(project: Project, option: str, words: str) -> None:
-    project.write("waivers.yaml", "waivers:\n  - {case: XXXX}\n")
+    project.write("waivers.yaml", "waivers:\n  - {cases: [XXXX]}\n")
     result = project.run(option)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     output = result.stdout.str() + result.stderr.str()
@@ -281,7 +281,7 @@ from conformance.runner.session import Rules
 
 @pytest.fixture(scope="session")
 def netpol_rules():
-    return Rules(unsupported={"named-port": "not ours"}, waivers={"XXXX": Waiver("XXXX", "known since 2019")})
+    return Rules(unsupported={"named-port": "not ours"}, waivers=(Waiver(("XXXX",), "known since 2019"),))
 """,
     )
     assert project.verdicts() == {"XXXX": "waived", "YYYY": "unsupported", "ZZZZ": "pass"}
@@ -316,7 +316,7 @@ def test_unsupported_is_skipped_with_its_reason(project: Project) -> None:
 
 def test_a_failure_that_is_waived_does_not_fail_the_run(project: Project) -> None:
     project.target(LEAKY)
-    project.write("waivers.yaml", 'waivers:\n  - {case: XXXX, reason: "known since 2019"}\n')
+    project.write("waivers.yaml", 'waivers:\n  - {cases: [XXXX], reason: "known since 2019"}\n')
     result = project.run("--netpol-waivers=waivers.yaml", "-v", "-ra")
     assert result.ret == 0
     result.stdout.fnmatch_lines(["x.yaml::XXXX WAIVED*known since 2019*", "*2 passed, 1 waived*"])

@@ -14,40 +14,45 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_waivers_by_case(tmp_path: Path) -> None:
+def test_waivers_and_their_cases(tmp_path: Path) -> None:
     file = tmp_path / "waivers.yaml"
     file.write_text(
-        "waivers:\n  - {case: K7QD, reason: known, link: 'https://example.com/1'}\n  - {case: A2B4, reason: later}\n"
+        "waivers:\n  - {cases: [K7QD, T4BX-*-block], reason: known, link: 'https://example.com/1'}\n  - {cases: [A2B4], reason: later}\n"
     )
-    assert load_waivers(file) == {
-        "K7QD": Waiver("K7QD", "known", "https://example.com/1"),
-        "A2B4": Waiver("A2B4", "later"),
-    }
+    first, second = load_waivers(file)
+    assert first == Waiver(("K7QD", "T4BX-*-block"), "known", "https://example.com/1")
+    assert second == Waiver(("A2B4",), "later")
+    assert [first.applies_to(case) for case in ("K7QD", "K7QE", "T4BX-in-block", "T4BX-in-blocks")] == [
+        True,
+        False,
+        True,
+        False,
+    ]
 
 
 @pytest.mark.parametrize("text", ["", "waivers:\n", "waivers: []\n"])
 def test_no_waivers(text: str, tmp_path: Path) -> None:
     file = tmp_path / "waivers.yaml"
     file.write_text(text)
-    assert load_waivers(file) == {}
+    assert load_waivers(file) == ()
 
 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("waivers: [{reason: r}]", ["1:11: waivers[0].case: missing: a waiver names a case and says why"]),
-        ("waivers: [{case: AAAA}]", ["1:11: waivers[0].reason: missing: a waiver names a case and says why"]),
-        ("waivers: [{case: AAAA, reason: ' '}]", ["1:32: waivers[0].reason: missing: a waiver names a case and says why"]),
-        ("waivers: [{case: 1234, reason: r}]", ["1:18: waivers[0].case: expected text, found a number: 1234; quote it"]),
-        ("waivers: [{case: AAAA, reason: r, link: 5}]", ["1:41: waivers[0].link: expected a link, as text, found a number: 5"]),
-        ("waivers: [{case: AAAA, reson: r}]", ["1:11: waivers[0].reason: missing: a waiver names a case and says why", "1:24: waivers[0].reson: unknown field, expected one of case, reason, link; did you mean reason?"]),
-        ("waivers: [{case: AAAA, reason: r}, {case: AAAA, reason: s}]", ["1:43: waivers[1].case: AAAA is waived already"]),
+        ("waivers: [{reason: r}]", ["1:11: waivers[0].cases: missing: a waiver names cases"]),
+        ("waivers: [{cases: [AAAA]}]", ["1:11: waivers[0].reason: missing: a waiver says why"]),
+        ("waivers: [{cases: [AAAA], reason: ' '}]", ["1:35: waivers[0].reason: missing: a waiver says why"]),
+        ("waivers: [{cases: [1234], reason: r}]", ["1:20: waivers[0].cases[0]: expected text, found a number: 1234; quote it"]),
+        ("waivers: [{cases: [AAAA], reason: r, link: 5}]", ["1:44: waivers[0].link: expected a link, as text, found a number: 5"]),
+        ("waivers: [{cases: [AAAA], reson: r}]", ["1:11: waivers[0].reason: missing: a waiver says why", "1:27: waivers[0].reson: unknown field, expected one of cases, reason, link; did you mean reason?"]),
+        ("waivers: [{cases: [AAAA], reason: r}, {cases: [AAAA], reason: s}]", ["1:48: waivers[1].cases[0]: AAAA is waived already"]),
         ("waiver: []", ["1:1: waiver: unknown field, expected one of waivers; did you mean waivers?"]),
         ("waivers: {AAAA: r}", ["1:10: waivers: expected a list, found a mapping: {'AAAA': 'r'}"]),
         ("waivers: [AAAA]", ["1:11: waivers[0]: expected a mapping, found text: 'AAAA'"]),
         ("- AAAA", ["1:1: expected a mapping, found a list: ['AAAA']"]),
         ("waivers: [", ["2:1: not YAML: "]),
-        ("waivers: [{case: AAAA, reason: r, reason: s}]", ["1:35: waivers[0].reason: duplicate key; the first is on line 1"]),
+        ("waivers: [{cases: [AAAA], reason: r, reason: s}]", ["1:38: waivers[0].reason: duplicate key; the first is on line 1"]),
     ],
 )  # fmt: skip
 def test_what_is_wrong(text: str, said: list[str], tmp_path: Path) -> None:
@@ -55,6 +60,7 @@ def test_what_is_wrong(text: str, said: list[str], tmp_path: Path) -> None:
     file.write_text(text + "\n")
     with pytest.raises(CaseFileError) as caught:
         load_waivers(file)
+    assert len(caught.value.problems) == len(said), caught.value.problems
     assert [
         each.removeprefix(f"{file}:")[: len(one)] for each, one in zip(caught.value.problems, said, strict=True)
     ] == said
