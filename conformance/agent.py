@@ -5,6 +5,7 @@ cluster. It imports nothing of the project, and the project imports nothing of i
 
     agent.py serve --identity x/a#1 80/TCP 80/UDP ...      answer every connection with the identity and the caller's nonce
     agent.py probe                                         read batches of jobs on stdin, answer on stdout
+    agent.py serve --from-start 10.0.0.9:80/TCP ...        and try these flows from the first moment on, without a pause
     agent.py endpoint --identity ext#1 80/TCP ...          both in one process; it ends when stdin does
 
 A batch is one line of JSON: `{"id": 7, "timeout": 1.0, "jobs": [["10.0.0.9", 80, "TCP"], ...]}`; the answer is one line too:
@@ -71,6 +72,9 @@ STREAM_TRIES = 2  # nor one lost SYN: the kernel sends it again only after a sec
 STALL = 0.1  # an agent that looks so much too late at its clock was not running, and gives its probes their time again
 LONGEST_ANSWER = 512
 MOST_TIMEOUTS = 3
+#: Abstract, and so of the network namespace: all containers of a pod share it, and no file system is written to.
+EARLY_SOCKET = "\0netpol-early"
+EARLY_PAUSE, EARLY_TIMEOUT, EARLY_SECONDS = 0.05, 1.0, 120.0
 SIOCADDRT = 0x890B
 RTF_UP, RTF_GATEWAY, RTF_HOST = 0x1, 0x2, 0x4
 
@@ -178,15 +182,99 @@ def listeners(port: int, protocol: str) -> list[socket.socket]:
     return found
 
 
-class Client:
-    """Run batches that arrive on stdin."""
+class Caller:
+    """What opens sockets for probes."""
 
-    def __init__(self, loop: Loop, towards: str = "") -> None:
-        self.loop, self.buffer, self.flying = loop, b"", 0
-        self.waiting: deque[Probe] = deque()
+    def __init__(self, loop: Loop) -> None:
+        self.loop = loop
         self.ports = itertools.cycle(SOURCE_PORTS)
         for _ in range(random.SystemRandom().randrange(len(SOURCE_PORTS))):
             next(self.ports)
+
+    def done(self, batch: Batch, index: int, result: list[Any]) -> None:
+        raise NotImplementedError
+
+    def socket(self, family: int, protocol: str) -> socket.socket:
+        """Return a new socket bound to a source port that was not used for a long time."""
+        if protocol == "SCTP" and not supports_sctp():
+            raise OSError(errno.EPROTONOSUPPORT, os.strerror(errno.EPROTONOSUPPORT))
+        kind, number = KINDS[protocol]
+        sock = socket.socket(family, kind, number)
+        sock.setblocking(False)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        for port in itertools.islice(self.ports, 200):
+            try:
+                sock.bind(("", port))
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE:
+                    sock.close()
+                    raise
+            else:
+                return sock
+        sock.close()
+        raise OSError(errno.EADDRINUSE, "no free source port")
+
+
+class Early(Caller):
+    """Try a few flows over and over from the first moment on, and tell whoever asks on this machine which of them ever passed."""
+
+    def __init__(self, loop: Loop, targets: Sequence[str]) -> None:
+        super().__init__(loop)
+        self.began = time.monotonic()
+        self.jobs = []
+        for text in targets:
+            address, _, place = text.rpartition(":")
+            number, _, protocol = place.partition("/")
+            self.jobs.append([address, int(number), protocol])
+        self.log: list[list[Any]] = [[0, None, ""] for _ in self.jobs]
+        self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.listener.bind(EARLY_SOCKET)
+        self.listener.listen(16)
+        self.listener.setblocking(False)
+        loop.watch(self.listener, selectors.EVENT_READ, self.tell)
+        self.again()
+
+    def again(self) -> None:
+        now = time.monotonic()
+        if now - self.began > EARLY_SECONDS:
+            return
+        for index, job in enumerate(self.jobs):
+            self.log[index][0] += 1
+            Probe(self, {"heard": 0.0}, index, job, EARLY_TIMEOUT).start()
+        self.loop.at(now + EARLY_PAUSE, self.again)
+
+    def done(self, batch: Batch, index: int, result: list[Any]) -> None:  # noqa: ARG002 -- as Caller has it
+        entry = self.log[index]
+        if result[0] == "allowed" and entry[1] is None:
+            entry[1:] = [round(time.monotonic() - self.began, 3), result[1]]
+
+    def tell(self) -> None:
+        try:
+            sock, _ = self.listener.accept()
+            sock.sendall(json.dumps(self.log).encode())
+            sock.close()
+        except OSError:
+            pass
+
+
+def ask_early() -> Any:
+    """Return the log of the process on this machine that keeps one; None where there is none."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
+        sock.settimeout(2.0)
+        try:
+            sock.connect(EARLY_SOCKET)
+            return json.loads(b"".join(iter(lambda: sock.recv(1 << 16), b"")))
+        except (OSError, ValueError):
+            return None
+
+
+class Client(Caller):
+    """Run batches that arrive on stdin."""
+
+    def __init__(self, loop: Loop, towards: str = "", early: Early | None = None) -> None:
+        super().__init__(loop)
+        self.buffer, self.flying, self.early = b"", 0, early
+        self.waiting: deque[Probe] = deque()
         os.set_blocking(0, False)
         loop.watch(0, selectors.EVENT_READ, self.read)
         self.say({"hello": 1, "sctp": supports_sctp(), "addresses": own_addresses(towards)})
@@ -221,6 +309,8 @@ class Client:
         batch: Batch = {"id": message["id"], "results": [None] * len(jobs), "left": len(jobs), "heard": 0.0}
         if problems:
             batch["problems"] = problems
+        if message.get("early"):
+            batch["early"] = self.early.log if self.early else ask_early()
         self.waiting.extend(
             Probe(self, batch, index, job, message.get("timeout", 1.0)) for index, job in enumerate(jobs)
         )
@@ -246,31 +336,11 @@ class Client:
         del batch["left"], batch["heard"]
         self.say(batch)
 
-    def socket(self, family: int, protocol: str) -> socket.socket:
-        """Return a new socket bound to a source port that was not used for a long time."""
-        if protocol == "SCTP" and not supports_sctp():
-            raise OSError(errno.EPROTONOSUPPORT, os.strerror(errno.EPROTONOSUPPORT))
-        kind, number = KINDS[protocol]
-        sock = socket.socket(family, kind, number)
-        sock.setblocking(False)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        for port in itertools.islice(self.ports, 200):
-            try:
-                sock.bind(("", port))
-            except OSError as error:
-                if error.errno != errno.EADDRINUSE:
-                    sock.close()
-                    raise
-            else:
-                return sock
-        sock.close()
-        raise OSError(errno.EADDRINUSE, "no free source port")
-
 
 class Probe:
     """One job: connect, send a nonce, and see who sends it back."""
 
-    def __init__(self, client: Client, batch: Batch, index: int, job: Sequence[Any], timeout: float) -> None:
+    def __init__(self, client: Caller, batch: Batch, index: int, job: Sequence[Any], timeout: float) -> None:
         self.client, self.batch, self.index, self.timeout = client, batch, index, timeout
         self.address, self.port, self.protocol = job
         self.family = socket.AF_INET6 if ":" in self.address else socket.AF_INET
@@ -477,6 +547,7 @@ def main() -> None:
     parser.add_argument("mode", choices=["serve", "probe", "endpoint"])
     parser.add_argument("ports", nargs="*", metavar="PORT/PROTOCOL")
     parser.add_argument("--identity", default="")
+    parser.add_argument("--from-start", action="append", default=[], metavar="ADDRESS:PORT/PROTOCOL")
     parser.add_argument("--towards", default="", metavar="ADDRESS")
     arguments = parser.parse_intermixed_args()
     for number in (signal.SIGTERM, signal.SIGINT):  # as a container's first process there is no default action
@@ -484,10 +555,11 @@ def main() -> None:
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 1 << 16), hard))
     loop = Loop()
+    early = Early(loop, arguments.from_start) if arguments.from_start else None
     if arguments.mode != "probe":
         Servers(loop, arguments.identity, arguments.ports)
     if arguments.mode != "serve":
-        Client(loop, arguments.towards)
+        Client(loop, arguments.towards, early)
     loop.run()
 
 

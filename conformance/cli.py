@@ -151,10 +151,14 @@ def list_cases(
 @app.command()
 def check(paths: Paths = None) -> None:
     """Read case files without a cluster, and tell everything that is wrong with them."""
+    from conformance.casefile.lint import lint  # noqa: PLC0415 -- as above
     from conformance.judge.explain import explain  # noqa: PLC0415 -- verbs import what they need
     from conformance.runner.rehearsal import rehearse  # noqa: PLC0415 -- as above
 
     cases = _load(_paths(paths))
+    problems = lint(cases)
+    for problem in problems:
+        err.print(str(problem), markup=False)
     wrong = [(case, each) for case in cases for each in rehearse(case)]
     for _, differing in groupby(wrong, key=lambda found: (found[0].id, found[1].step.name)):
         found = [each for _, each in differing]
@@ -168,13 +172,26 @@ def check(paths: Paths = None) -> None:
             )
         if len(found) > _MOST_DIFFERENCES:
             err.print(f"{found[0].step.location}: and {len(found) - _MOST_DIFFERENCES} more flows of this step")
-    if wrong:
+    if problems or wrong:
         raise typer.Exit(EXIT_DATA)
     out.print(
         f"{len(cases)} cases are well formed and agree with the evaluator"
         if len(cases) != 1
         else "the case is well formed and agrees with the evaluator"
     )
+
+
+@app.command()
+def coverage() -> None:
+    """Print which tests of others, and which classes of defects, the suite's own cases show; as Markdown."""
+    from conformance.casefile.coverage import coverage as worked_out  # noqa: PLC0415 -- verbs import what they need
+    from conformance.report.coverage import coverage_page  # noqa: PLC0415 -- as above
+
+    lists = worked_out(_load(_paths(None)))
+    print(coverage_page(lists))  # noqa: T201 -- data goes to stdout as it is
+    if uncovered := [f"{each.name}:{row.key}" for each in lists for row in each.uncovered]:
+        err.print(f"no case covers {', '.join(uncovered)}", markup=False)
+        raise typer.Exit(EXIT_DATA)
 
 
 @app.command()

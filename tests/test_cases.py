@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from conformance.casefile.coverage import coverage
+from conformance.casefile.lint import lint
 from conformance.casefile.load import find, load_cases
 from conformance.casefile.packaged import cases
 from conformance.model import address
@@ -19,6 +21,7 @@ from conformance.model.default_world import default_world
 from conformance.model.flow import flows
 from conformance.model.policy import IPBlock
 from conformance.model.state import State
+from conformance.report.coverage import coverage_page
 from conformance.runner.rehearsal import after, rehearse
 
 sys.path.insert(0, str(Path(__file__).parent / "property"))  # the brute force is a file beside the random tests
@@ -100,16 +103,21 @@ def test_declared_and_counted_out_agree(case: Case) -> None:
     assert differing == []
 
 
-@each_case
-def test_neither_doing_nothing_nor_blocking_everything_passes(case: Case) -> None:
-    """Each case shows something that must pass and something that must be blocked, or says in a comment why nothing is blocked.
+def test_they_are_good_cases_too() -> None:
+    """No case passes on a cluster that enforces nothing, or on one that blocks everything, without a reason; no two show the same."""
+    assert [str(problem) for problem in lint(CASES)] == []
 
-    What blocks nothing is passed by a cluster that enforces nothing, and what lets nothing through by one whose pods do not connect.
-    """
-    seen = {expect.allows(flow) for _, expect, tried in readings(case) for flow in tried}
-    if seen != {True, False}:
-        assert seen == {True}
-        assert "# Nothing is blocked, on purpose:" in (ROOT / file(case)).read_text(encoding="utf-8")
+
+def test_every_row_of_what_others_test_is_covered() -> None:
+    lists = coverage(CASES)
+    sizes = {each.name: len(each.rows) for each in lists}
+    assert sizes == {"upstream": 48, "cyclonus": 230, "recipe": sizes["recipe"], "defect": 40}
+    assert [f"{each.name}:{row.key}" for each in lists for row in each.uncovered] == []
+
+
+def test_the_page_about_coverage_is_up_to_date() -> None:
+    """To bring it up to date: netpol-conformance coverage > docs/coverage.md."""
+    assert (ROOT.parent / "docs" / "coverage.md").read_text(encoding="utf-8") == coverage_page(coverage(CASES)) + "\n"
 
 
 @each_case

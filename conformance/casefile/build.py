@@ -29,7 +29,7 @@ from conformance.model.case import (
     Tier,
 )
 from conformance.model.default_world import servers
-from conformance.model.world import Namespace, Pod, Protocol, Service, ServicePort
+from conformance.model.world import Container, Namespace, Pod, Protocol, Service, ServicePort
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -82,21 +82,29 @@ def things(source: Source, path: Path, raw: Any) -> None:
             each = mapping(source, here, item)
             labels(source, (*here, field), each.get(field))
             if kind == "pods":
-                _port_names(source, (*here, "portNames"), each.get("portNames"))
+                _port_names(source, here, each)
             if kind == "services":
                 _service_ports(source, (*here, "ports"), each.get("ports"))
 
 
-def _port_names(source: Source, path: Path, raw: Any) -> None:
+def _port_names(source: Source, pod: Path, fields: Mapping[str, Any]) -> None:
     served = {f"{server.port}/{server.protocol}" for server in servers()}
     named: dict[str, str] = {}
-    for name, text in mapping(source, path, raw).items():
-        check_port_name(source, (*path, name), name, key=True)
-        if isinstance(text, str) and _PORT.fullmatch(text):
+    places: dict[str, str] = {}
+    for field in ("portNames", "secondContainer", "sidecar"):
+        for name, text in mapping(source, (*pod, field), fields.get(field)).items():
+            path = (*pod, field, name)
+            check_port_name(source, path, name, key=True)
+            if not isinstance(text, str) or not _PORT.fullmatch(text):
+                continue
             if text not in served:
-                source.complain((*path, name), f"no pod serves {text}, so the name would be of nothing")
+                source.complain(path, f"no pod serves {text}, so the name would be of nothing")
             elif named.setdefault(text, name) != name:
-                source.complain((*path, name), f"{text} has the name {named[text]} already")
+                source.complain(path, f"{text} has the name {named[text]} already")
+            elif places.setdefault(name, text) != text:
+                source.complain(
+                    path, f"{name} is the name of {places[name]} already; which of them is meant is left open"
+                )
 
 
 def _service_ports(source: Source, path: Path, raw: Any) -> None:
@@ -125,7 +133,14 @@ def case(source: Source, document: CaseDocument, read: Sequence[ReadStep]) -> Ca
         setup=tuple(_created(document.world)),
         probe=ports(document.probe),
         steps=tuple(
-            Step(each.name, tuple(_actions(each, raw)), raw.expect, source.at(("steps", index)))
+            Step(
+                each.name,
+                tuple(_actions(each, raw)),
+                raw.expect,
+                source.at(("steps", index)),
+                each.hold,
+                each.one_sided,
+            )
             for index, (each, raw) in enumerate(zip(document.steps, read, strict=True))
         ),
         location=source.at(("id",)),
@@ -167,28 +182,46 @@ def _created(document: ThingsDocument) -> Iterator[Action]:
 
 def action_paths(step: Mapping[str, Any]) -> Iterator[Path]:
     """Yield where in a raw step each of its actions stands, in the order in which `_actions` yields them."""
-    yield from _places(step, "remove")
+    yield from _parts(step, "remove")
     for path in created_paths(step.get("create", {})):
         yield ("create", *path)
     for field in ("replace", "label", "delete", "apply"):
-        yield from _places(step, field)
+        yield from _parts(step, field)
 
 
 def created_paths(raw: Mapping[str, Any]) -> Iterator[Path]:
     """Yield where in a raw `world` or `create` each of its actions stands."""
     for field in ("namespaces", "pods", "services"):
-        yield from _places(raw, field)
+        yield from _parts(raw, field)
 
 
-def _places(raw: Mapping[str, Any], field: str) -> Iterator[Path]:
+def _parts(raw: Mapping[str, Any], field: str) -> Iterator[Path]:
     inside = raw.get(field, ())
     for part in inside if isinstance(inside, dict) else range(len(inside)):
         yield (field, part)
 
 
 def _pod(document: PodDocument) -> Pod:
-    names = {name: ports([text])[0] for name, text in document.port_names.items()}
-    return Pod(document.namespace, document.name, document.labels, servers(names), node=document.node)
+    others = {Container.SECOND: _places(document.second_container), Container.SIDECAR: _places(document.sidecar)}
+    served = servers(_places(document.port_names), others)
+    return Pod(
+        document.namespace,
+        document.name,
+        document.labels,
+        served,
+        node=document.node,
+        readiness=ports([document.readiness])[0] if document.readiness else None,
+        from_start=tuple(_destination(text) for text in document.from_start),
+    )
+
+
+def _destination(text: str) -> tuple[str, int, Protocol]:
+    ref, _, place = text.rpartition(":")
+    return ref, *ports([place])[0]
+
+
+def _places(names: Mapping[str, str]) -> Mapping[str, tuple[int, Protocol]]:
+    return {name: ports([text])[0] for name, text in names.items()}
 
 
 def _service(document: ServiceDocument) -> Service:

@@ -43,6 +43,10 @@ def check(source: Source, case: Case) -> None:
         here: Path = ("steps", index)
         for action, path in zip(step.actions, action_paths(source.data["steps"][index]), strict=True):
             state = _after(source, (*here, *path), state, action)
+        if len(step.actions) > 1 and any(isinstance(each, CreatePod) and each.pod.from_start for each in step.actions):
+            source.complain(
+                here, "what a pod reaches from its start is judged by what held before: its step does nothing else"
+            )
         if step.expect is not None:
             tried = flows(state.world, case.probe, external=case.external)
             _rows(source, (*here, "expect"), step.expect, tried, external=case.external)
@@ -71,6 +75,12 @@ def _after(source: Source, path: Path, state: State, action: Action) -> State:
     if taken := _taken(state, action):
         source.complain(path, f"{taken} is there already")
         return state
+    if isinstance(action, CreatePod):
+        for index, (ref, port, protocol) in enumerate(action.pod.from_start):
+            owner = state.world.pods.get(ref) or state.world.endpoints.get(ref)
+            if owner is None or (port, protocol) not in {(each.port, each.protocol) for each in owner.servers}:
+                text = f"nobody serves {ref}:{port}/{protocol} at this point{_meant(ref, state.world.pods)}"
+                source.complain((*path, "fromStart", index), text)
     if isinstance(action, ApplyPolicy):
         owners = {*state.world.pods, *state.world.endpoints}
         for ref in sorted(address.refs(action.policy) - owners):

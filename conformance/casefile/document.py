@@ -48,6 +48,21 @@ class PodDocument(_Document):
         dict[str, Port],
         Field(alias="portNames", description="names of ports, such as {http: 82/TCP}"),
     ] = Field(default_factory=dict)
+    readiness: Annotated[
+        Port | None, Field(description="the port that the kubelet must reach for the pod to be a backend; over TCP")
+    ] = None
+    from_start: Annotated[
+        list[Annotated[str, Field(pattern=r"^[^ :]+:[0-9]{1,5}/(TCP|UDP)$")]],
+        Field(
+            alias="fromStart", description="what it tries to reach from its first instruction on, such as x/a:80/TCP"
+        ),
+    ] = Field(default_factory=list)
+    second_container: Annotated[
+        dict[str, Port], Field(alias="secondContainer", description="ports that a second container names and serves")
+    ] = Field(default_factory=dict)
+    sidecar: Annotated[
+        dict[str, Port], Field(description="ports that an init container with restartPolicy Always names and serves")
+    ] = Field(default_factory=dict)
 
 
 class ServicePortDocument(_Document):
@@ -101,6 +116,16 @@ class StepDocument(_Document):
     delete: Annotated[list[str], Field(description="policies, as namespace/name")] = Field(default_factory=list)
     apply: Annotated[list[dict[str, Any]], Field(description="NetworkPolicy manifests")] = Field(default_factory=list)
     expect: ExpectationDocument | None = None
+    hold: Annotated[
+        float | int,
+        Field(ge=0, le=60, description="seconds for which it must stay so, where the usual hold is too short"),
+    ] = 0
+    one_sided: Annotated[
+        str,
+        Field(
+            alias="oneSided", description="why nothing is blocked, or nothing passes, although policies are in force"
+        ),
+    ] = ""
 
 
 class CaseDocument(_Document):

@@ -18,7 +18,7 @@ from conformance.errors import ActionFailed, ArenaFailed, ProbeFailed
 from conformance.model.case import DeleteNamespace, LabelNamespace, LabelPod
 from conformance.model.state import State
 from conformance.model.world import Phase, Protocol, World
-from conformance.runner.probing import Prober
+from conformance.runner.probing import Prober, from_start
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from conformance.errors import ConformanceError
     from conformance.model.case import Action
     from conformance.model.flow import Flow
-    from conformance.model.matrix import Observation
+    from conformance.model.matrix import Early, Observation
     from conformance.model.policy import NetworkPolicy
     from conformance.model.world import Namespace, Pod, Service
     from conformance.runner.probing import Stream
@@ -139,7 +139,7 @@ class KubernetesArena:
         self._changed(DeleteNamespace(name))
 
     def create_pod(self, pod: Pod) -> None:
-        self._pods.create(pod, ActionFailed)
+        self._pods.create(pod, ActionFailed, from_start(self._world, pod))
         self._place((pod,), ActionFailed)
         if pod.phase is not Phase.RUNNING:
             return
@@ -167,6 +167,9 @@ class KubernetesArena:
 
     def probe(self, flows: Sequence[Flow], timeout: float) -> Mapping[Flow, Observation]:
         return self._prober.probe(self._world, flows, timeout)
+
+    def early(self, ref: str) -> Mapping[Flow, Early]:
+        return self._prober.early(self._world, self._world.pods[ref])
 
     def commands(self, flow: Flow, policies: Sequence[NetworkPolicy]) -> Sequence[str]:
         kubectl = kubectl_words(self._api.context, self._api.kubeconfig)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from conformance.cluster.naming import MANAGED_BY, MANAGED_BY_LABEL, RUN_LABEL
-from conformance.model.world import Phase
+from conformance.model.world import Container, Phase
 from conformance.runner.probing import identity
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 AGENT_CONFIG_MAP = "netpol-agent"
 AGENT_PATH = "/netpol/agent.py"
-CONTAINER = "agent"
+CONTAINER = str(Container.AGENT)
 #: What a stream runs in a pod: its client side.
 PROBE_COMMAND = ("python3", "-u", AGENT_PATH, "probe")
 
@@ -85,8 +85,18 @@ def service(each: Service, setting: Setting) -> dict[str, Any]:
     }
 
 
-def pod(each: Pod, setting: Setting) -> dict[str, Any]:
-    """Return a probe pod on the worker that it is meant for, with exactly the world's labels and the run's."""
+def pod(each: Pod, setting: Setting, from_start: Sequence[str] = ()) -> dict[str, Any]:
+    """Return a probe pod on the worker that it is meant for, with exactly the world's labels and the run's.
+
+    `from_start` is what its agent tries from its first instruction on, as the agent takes it.
+    """
+    used = {Container.AGENT, *(server.container for server in each.servers)}
+    first = Container.SIDECAR if Container.SIDECAR in used else Container.AGENT
+    containers = [
+        (name, _container(each, setting, name, from_start if name is first else ()))
+        for name in Container
+        if name in used
+    ]
     spec: dict[str, Any] = {
         "nodeSelector": {_HOSTNAME_LABEL: setting.workers[each.node % len(setting.workers)]},
         "automountServiceAccountToken": False,
@@ -100,7 +110,8 @@ def pod(each: Pod, setting: Setting) -> dict[str, Any]:
             "sysctls": [{"name": "net.ipv4.ip_unprivileged_port_start", "value": "0"}],
         },
         "restartPolicy": "Always",
-        "containers": [_container(each, setting)],
+        "initContainers": [container for name, container in containers if name is Container.SIDECAR],
+        "containers": [container for name, container in containers if name is not Container.SIDECAR],
         "volumes": [{"name": "agent", "configMap": {"name": AGENT_CONFIG_MAP}}],
     }
     if each.phase is Phase.PENDING:
@@ -115,13 +126,16 @@ def pod(each: Pod, setting: Setting) -> dict[str, Any]:
     }
 
 
-def _container(each: Pod, setting: Setting) -> dict[str, Any]:
+def _container(each: Pod, setting: Setting, name: Container, from_start: Sequence[str] = ()) -> dict[str, Any]:
+    servers = tuple(server for server in each.servers if server.container is name)
     return {
-        "name": CONTAINER,
+        "name": str(name),
+        **({"restartPolicy": "Always"} if name is Container.SIDECAR else {}),
         "image": setting.image,
         "imagePullPolicy": "IfNotPresent",
-        "command": _command(each, setting),
-        "ports": _ports(each.servers),
+        "command": [*_command(each, servers, setting), *(f"--from-start={one}" for one in from_start)],
+        "ports": _ports(servers),
+        **(_readiness(each.readiness[0]) if each.readiness and name is Container.AGENT else {}),
         "volumeMounts": [{"name": "agent", "mountPath": "/netpol", "readOnly": True}],
         "resources": {"requests": {"cpu": "10m", "memory": "32Mi"}},
         "securityContext": {
@@ -132,11 +146,18 @@ def _container(each: Pod, setting: Setting) -> dict[str, Any]:
     }
 
 
-def _command(each: Pod, setting: Setting) -> list[str]:
+def _readiness(port: int) -> dict[str, Any]:
+    """Return a probe that finds a pod unready within seconds, so that a step's hold shows it."""
+    return {
+        "readinessProbe": {"tcpSocket": {"port": port}, "periodSeconds": 1, "timeoutSeconds": 1, "failureThreshold": 2}
+    }
+
+
+def _command(each: Pod, servers: Sequence[Server], setting: Setting) -> list[str]:
     if each.phase in {Phase.SUCCEEDED, Phase.FAILED}:
         return ["python3", "-c", f"raise SystemExit({int(each.phase is Phase.FAILED)})"]
     who = identity(setting.names.unique, each)
-    return ["python3", "-u", AGENT_PATH, "serve", "--identity", who, *server_arguments(each.servers)]
+    return ["python3", "-u", AGENT_PATH, "serve", "--identity", who, *server_arguments(servers)]
 
 
 def server_arguments(servers: Sequence[Server]) -> list[str]:

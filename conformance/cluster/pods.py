@@ -40,10 +40,10 @@ class Pods:
         self._setting = setting
         self._timeouts = timeouts
 
-    def create(self, pod: Pod, kind: type[ConformanceError]) -> None:
+    def create(self, pod: Pod, kind: type[ConformanceError], from_start: Sequence[str] = ()) -> None:
         """Ask for a pod; a namespace that is too new to have a service account is given a moment."""
         path = self._path(pod.namespace)
-        body = manifests.pod(pod, self._setting)
+        body = manifests.pod(pod, self._setting, from_start)
         with failing_as(kind, f"pod {pod.ref} was not created", self._api):
             retried(lambda: self._api.create(path, body), _too_new, self._timeouts.service_account)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from conformance.model.matrix import CellVerdict, Observed
+from conformance.model.matrix import CellVerdict, Observation, Observed
 from conformance.model.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from conformance.model.case import Expectation
     from conformance.model.decision import Decision
     from conformance.model.flow import Flow
-    from conformance.model.matrix import Cell, Observation
+    from conformance.model.matrix import Cell, Early
 
 
 def disagreements(expectation: Expectation, decisions: Mapping[Flow, Decision]) -> tuple[Decision, ...]:
@@ -33,6 +33,25 @@ def judge(expected: bool, observation: Observation) -> CellVerdict:
             return CellVerdict.BREAK if expected else CellVerdict.UNKNOWN
         case _:
             return CellVerdict.BREAK if expected else CellVerdict.AGREE
+
+
+def judge_early(expected: bool, early: Early, *, deaf: bool) -> CellVerdict:
+    """Judge what a pod has tried since its start; `deaf` where something that must pass never did, so that silence proves nothing.
+
+    https://kubernetes.io/docs/concepts/services-networking/network-policies/#pod-lifecycle
+    """
+    if expected:
+        return CellVerdict.UNKNOWN if early.passed is None else CellVerdict.AGREE
+    if early.passed is not None:
+        return CellVerdict.LEAK
+    return CellVerdict.UNKNOWN if deaf or not early.tries else CellVerdict.AGREE
+
+
+def early_observation(early: Early) -> Observation:
+    """Return what a pod has tried since its start as an observation of the flow."""
+    if early.passed is None:
+        return Observation(Observed.FAILED, detail=f"none of {early.tries} tries since the pod's start was answered")
+    return Observation(Observed.ALLOWED, early.passed, f"answered {early.passed:g} s after the pod's first instruction")
 
 
 def confirm(expected: bool, observations: Sequence[Observation]) -> CellVerdict:

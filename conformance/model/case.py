@@ -190,6 +190,10 @@ class Step:
     actions: tuple[Action, ...] = ()
     expect: Expectation | None = None
     location: Location | None = None
+    #: How many seconds it must stay as expected, where the usual hold is too short for what might happen.
+    hold: float = 0.0
+    #: Why it is right that nothing is blocked, or nothing passes, although policies are in force.
+    one_sided: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from conformance.model.world import Endpoint, Namespace, Pod, Protocol, Server, World
+from conformance.model.world import Container, Endpoint, Namespace, Pod, Protocol, Server, World
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,10 +42,24 @@ _PORT_NAMES = {
 _NODES = {"x/a": 0, "x/b": 1, "x/c": 0, "y/a": 1, "y/b": 0, "y/c": 1, "z/a": 0, "z/b": 0, "z/c": 1}
 
 
-def servers(names: Mapping[str, tuple[int, Protocol]] | None = None) -> tuple[Server, ...]:
-    """Return servers on every port of the default world, of every protocol, with the names given for some of them."""
-    named = {place: name for name, place in (names or {}).items()}
-    return tuple(Server(port, protocol, named.get((port, protocol))) for protocol in Protocol for port in PORTS)
+def servers(
+    names: Mapping[str, tuple[int, Protocol]] | None = None,
+    others: Mapping[Container, Mapping[str, tuple[int, Protocol]]] | None = None,
+) -> tuple[Server, ...]:
+    """Return servers on every port of the default world, of every protocol, with the names given for some of them.
+
+    `others` are the names of ports that another container than the agent's serves.
+    """
+    named = {
+        place: (name, container)
+        for container, each in {Container.AGENT: names or {}, **(others or {})}.items()
+        for name, place in each.items()
+    }
+    return tuple(
+        Server(port, protocol, *named.get((port, protocol), (None, Container.AGENT)))
+        for protocol in Protocol
+        for port in PORTS
+    )
 
 
 def default_world() -> World:

@@ -34,6 +34,17 @@ class Observation:
     waited: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class Early:
+    """What a pod itself says of a flow that it tried from its first instruction on.
+
+    `tries` is how often it tried, `passed` how many seconds after its start the right server first answered; None where none did.
+    """
+
+    tries: int
+    passed: float | None = None
+
+
 class CellVerdict(StrEnum):
     """What a cell of the matrix means for the implementation."""
 

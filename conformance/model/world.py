@@ -30,6 +30,15 @@ class Phase(StrEnum):
     FAILED = "Failed"
 
 
+class Container(StrEnum):
+    """Which of a pod's containers serves and declares a port: to a policy they are all the same pod."""
+
+    AGENT = "agent"
+    SECOND = "second"
+    #: An init container that is restarted always, and so runs beside the others.
+    SIDECAR = "sidecar"
+
+
 @dataclass(frozen=True, slots=True)
 class Server:
     """One listening port, and the name that the pod's container gives it."""
@@ -37,6 +46,7 @@ class Server:
     port: int
     protocol: Protocol
     name: str | None = None
+    container: Container = Container.AGENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +73,10 @@ class Pod:
     phase: Phase = Phase.RUNNING
     addresses: tuple[str, ...] = ()
     generation: int = 1
+    #: The port that the kubelet must be able to reach for the pod to count as ready, and so as a backend.
+    readiness: tuple[int, Protocol] | None = None
+    #: What it tries to reach over and over from its first instruction on: refs, ports, protocols.
+    from_start: tuple[tuple[str, int, Protocol], ...] = ()
 
     @property
     def ref(self) -> str:

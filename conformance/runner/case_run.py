@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from conformance.errors import ConformanceError
-from conformance.judge.compare import case_verdict, disagreements
+from conformance.judge.compare import case_verdict, disagreements, early_observation, judge_early
 from conformance.judge.explain import explain
+from conformance.model.case import CreatePod
 from conformance.model.flow import flows
 from conformance.model.matrix import Cell, CellVerdict, Observed
 from conformance.model.state import State
@@ -17,7 +18,7 @@ from conformance.runner.carrying_out import carry_out, take_back
 from conformance.runner.settling import Settling
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from conformance.model.case import Case, Expectation, Step
     from conformance.model.decision import Decision
@@ -133,12 +134,12 @@ class CaseRun:
         expected = {flow: expect.allows(flow) for flow in decisions}
         changes = any(self._shown.get(flow) is not wanted for flow, wanted in expected.items())
         hold = self._timeouts.hold if changes else self._timeouts.quiet
-        settled = self._settle(expected, self._timeouts.settle, hold)
+        settled = self._settle(expected, self._timeouts.settle, max(hold, step.hold))
         self._shown = expected
         if settled.flipped and not settled.verdicts:
             flipped = ", ".join(sorted(str(flow) for flow in settled.flipped))
             self._notes.append(f"step {step.name!r}: changed again after it had agreed, then settled: {flipped}")
-        cells = _cells(settled, expected, decisions)
+        cells = (*_cells(settled, expected, decisions), *self._early(step, expected, decisions, settled))
         if cells:
             self.saw_blocked |= any(cell.verdict in {CellVerdict.BREAK, CellVerdict.UNSTABLE} for cell in cells)
         else:
@@ -152,6 +153,28 @@ class CaseRun:
             latencies=tuple(sorted(settled.latencies.values())),
             commands=self._commands(cells),
         )
+
+    def _early(
+        self, step: Step, expected: Mapping[Flow, bool], decisions: Mapping[Flow, Decision], settled: Settled
+    ) -> Iterator[Cell]:
+        """Yield what pods of this step reached from their start on that they must never have reached.
+
+        A pod that a policy selects is isolated before its first container runs. A log in which what may pass never did proves nothing.
+        """
+        for pod in [each.pod for each in step.actions if isinstance(each, CreatePod)]:
+            log = self._arena.early(pod.ref)
+            deaf = any(expected[flow] and each.passed is None for flow, each in log.items())
+            for flow, each in log.items():
+                verdict = judge_early(expected[flow], each, deaf=deaf)
+                if verdict is not CellVerdict.AGREE and flow not in settled.verdicts:
+                    yield Cell(
+                        flow,
+                        expected[flow],
+                        decisions[flow],
+                        early_observation(each),
+                        verdict,
+                        why=explain(decisions[flow]),
+                    )
 
     def _clean_up(self, verdict: Verdict) -> Verdict:
         """Leave the arena as if no policy had ever been; what stays closed is a finding of this case."""

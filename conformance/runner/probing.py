@@ -14,13 +14,13 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Protocol
 
 from conformance.errors import ProbeFailed
-from conformance.model.matrix import Observation, Observed
+from conformance.model.flow import Flow
+from conformance.model.matrix import Early, Observation, Observed
 from conformance.model.world import target_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
-    from conformance.model.flow import Flow
     from conformance.model.world import Endpoint, Pod, World
     from conformance.model.world import Protocol as IPProtocol
 
@@ -54,6 +54,11 @@ class Stream(Protocol):
 def identity(arena: str, owner: Pod | Endpoint) -> str:
     """What the servers of a pod or endpoint answer with: no two pods of any arena share it, not even one made again."""
     return f"{arena}/{owner.identity}"
+
+
+def from_start(world: World, pod: Pod) -> Sequence[str]:
+    """Return what a pod's agent is told to try from its start, with the addresses that are known by then."""
+    return [f"{_address(world, ref)}:{port}/{protocol}" for ref, port, protocol in pod.from_start]
 
 
 class Prober:
@@ -96,6 +101,20 @@ class Prober:
             for server, (outcome, who, _, detail, _) in zip(owner.servers, results, strict=True)
             if (outcome, who) != ("allowed", expected)
         )
+
+    def early(self, world: World, pod: Pod) -> Mapping[Flow, Early]:
+        """Ask a pod what it has tried since its start, and what came of it. See `Arena.early`."""
+        if not pod.from_start:
+            return {}
+        told = self._ask(pod.ref, {"jobs": [], "early": True}, 0.0).get("early")
+        if not isinstance(told, list) or len(told) != len(pod.from_start):
+            raise ProbeFailed(f"{pod.ref} does not say what it has tried since its start", causes=[str(told)[:200]])
+        found = {}
+        for (ref, port, protocol), (tries, passed, who) in zip(pod.from_start, told, strict=True):
+            owner = _owner(world, ref)
+            right = owner is not None and who == identity(self._arena, owner)
+            found[Flow(pod.ref, ref, port, protocol)] = Early(tries, passed if right else None)
+        return found
 
     def probe(self, world: World, flows: Sequence[Flow], timeout: float) -> Mapping[Flow, Observation]:
         """Try flows and prove their servers alive, in one batch a stream. See `Arena.probe`.

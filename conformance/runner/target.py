@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from conformance.model.flow import Flow
-    from conformance.model.matrix import Observation
+    from conformance.model.matrix import Early, Observation
     from conformance.model.policy import NetworkPolicy
     from conformance.model.world import Namespace, Pod, Service, World
     from conformance.runner.timeouts import Clock, Timeouts
@@ -71,6 +71,9 @@ class Arena(Protocol):
         `timeout` is how many seconds a silent flow is given. A flow that did not pass and whose server did not prove itself
         alive is `failed`, and so is one whose source's stream could not be used; no error is raised for either.
         """
+
+    def early(self, ref: str) -> Mapping[Flow, Early]:
+        """Return what a pod says of the flows that it has tried since its start (`Pod.from_start`); ProbeFailed where it says nothing."""
 
     def commands(self, flow: Flow, policies: Sequence[NetworkPolicy]) -> Sequence[str]:
         """Return shell commands that a person can type to see this flow, with these policies in force."""

@@ -104,7 +104,7 @@ def test_what_the_api_server_refuses_is_found_without_a_cluster(
 def test_good_files(good: str, command: Callable[..., object], tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "one.yaml").write_text(good)
-    (tmp_path / "two.yaml").write_text(good.replace("K7QD", "A2B4"))
+    (tmp_path / "two.yaml").write_text(good.replace("K7QD", "A2B4").replace("pod: a", "pod: b").replace("x/a", "x/b"))
     ended = command("check", ".", "two.yaml")
     assert (ended.status, ended.err) == (0, "")
     assert ended.out == "2 cases are well formed and agree with the evaluator\n"

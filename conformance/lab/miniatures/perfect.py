@@ -21,7 +21,8 @@ from conformance.model.case import (
     LabelNamespace,
     LabelPod,
 )
-from conformance.model.matrix import Observation, Observed
+from conformance.model.flow import Flow
+from conformance.model.matrix import Early, Observation, Observed
 from conformance.model.state import State
 from conformance.model.world import target_port
 from conformance.runner.target import Description
@@ -30,7 +31,6 @@ from conformance.runner.timeouts import Timeouts
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from conformance.model.flow import Flow
     from conformance.model.policy import NetworkPolicy
     from conformance.model.world import Namespace, Pod, Service, World
 
@@ -102,6 +102,11 @@ class PerfectArena:
 
     def probe(self, flows: Sequence[Flow], timeout: float) -> Mapping[Flow, Observation]:
         return {flow: self._observe(flow, timeout) for flow in flows}
+
+    def early(self, ref: str) -> Mapping[Flow, Early]:
+        flows = [Flow(ref, *each) for each in self.world.pods[ref].from_start]
+        seen = {flow: self._observe(flow, _ANSWER_SECONDS).observed is Observed.ALLOWED for flow in flows}
+        return {flow: Early(1, _ANSWER_SECONDS if passed else None) for flow, passed in seen.items()}
 
     def commands(self, flow: Flow, policies: Sequence[NetworkPolicy]) -> Sequence[str]:  # noqa: ARG002 -- as the protocol
         return ()

@@ -24,8 +24,8 @@ from conformance.model.case import (
     LabelPod,
 )
 from conformance.model.state import State
-from conformance.model.world import Phase, Protocol, World
-from conformance.runner.probing import Prober
+from conformance.model.world import Phase, Pod, Protocol, World
+from conformance.runner.probing import Prober, from_start
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     from conformance.lab.netns.control import Keeper
     from conformance.model.case import Action
     from conformance.model.flow import Flow
-    from conformance.model.matrix import Observation
+    from conformance.model.matrix import Early, Observation
     from conformance.model.policy import NetworkPolicy
-    from conformance.model.world import Endpoint, Namespace, Pod, Service
+    from conformance.model.world import Endpoint, Namespace, Service
     from conformance.runner.probing import Stream
 
 #: How long a new agent may take until all its servers answer, and how long each of them is given in one try.
@@ -166,6 +166,9 @@ class NetnsArena:
     def probe(self, flows: Sequence[Flow], timeout: float) -> Mapping[Flow, Observation]:
         return self._prober.probe(self.world, flows, timeout)
 
+    def early(self, ref: str) -> Mapping[Flow, Early]:
+        return self._prober.early(self.world, self.world.pods[ref])
+
     def commands(self, flow: Flow, policies: Sequence[NetworkPolicy]) -> Sequence[str]:  # noqa: ARG002 -- see below
         """Return none: the namespaces end with the run, so a command that names them would not work for its reader."""
         return ()
@@ -182,7 +185,8 @@ class NetnsArena:
         if owner is None or not self._open:
             raise ProbeFailed(f"there is no {ref} to probe from")
         try:
-            return self._machines.agent(owner)
+            early = from_start(self.world, owner) if isinstance(owner, Pod) else ()
+            return self._machines.agent(owner, early)
         except (LabFault, OSError) as error:  # OSError: no more open files here
             raise ProbeFailed(f"the agent of {ref} did not start", causes=[str(error)]) from error
 

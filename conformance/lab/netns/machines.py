@@ -61,13 +61,17 @@ class Machines:
             self._keeper.route(self._at(router), [links.unplug(wire.index)])
             self._leave(ref)
 
-    def agent(self, owner: Pod | Endpoint) -> PipeStream:
-        """Start an owner's agent, in the place of the one that may still be there, and return the line to it."""
+    def agent(self, owner: Pod | Endpoint, from_start: Sequence[str] = ()) -> PipeStream:
+        """Start an owner's agent, in the place of the one that may still be there, and return the line to it.
+
+        `from_start` is what it tries from its first instruction on, as the agent takes it.
+        """
         name = self._at(owner.ref)
         if owner.ref not in self._leaves:
             raise LabFault(f"{owner.ref} has no namespace")
         ports = [f"{server.port}/{server.protocol}" for server in owner.servers]
-        command = [*script("agent.py"), "endpoint", "--identity", identity(self._arena, owner), *ports]
+        early = [f"--from-start={each}" for each in from_start]
+        command = [*script("agent.py"), "endpoint", "--identity", identity(self._arena, owner), *early, *ports]
         self._keeper.stop(name)
         return PipeStream(lambda streams: self._keeper.start(name, name, command, streams))
 

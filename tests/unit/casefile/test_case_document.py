@@ -85,6 +85,9 @@ PARTS = {
     "world.pods: names of ports": ("world: {pods: [{namespace: x, name: d, portNames: {«Http: 80/TCP, «a--b: 81/TCP, «'80': 82/TCP}}]}", [f"world.pods[0].portNames.{n}" for n in ("Http", "a--b", "80")], ["a port name has at most 15 of a-z0-9-"] * 3),
     "world.pods: names of what is not served": ("world: {pods: [{namespace: x, name: d, portNames: {web: «8080/TCP, one: «78/SCTP}}]}", ["world.pods[0].portNames.web", "world.pods[0].portNames.one"], ["no pod serves 8080/TCP, so the name would be of nothing", "no pod serves 78/SCTP"]),
     "world.pods: two names of one port": ("world: {pods: [{namespace: x, name: d, portNames: {web: 80/TCP, http: «80/TCP}}]}", ["world.pods[0].portNames.http"], ["80/TCP has the name web already"]),
+    "world.pods: other containers": ("world: {pods: [{namespace: x, name: d, portNames: {web: 80/TCP}, secondContainer: {app: «80/TCP}, sidecar: {web: «81/TCP, int: «82/tcp}}]}", ["world.pods[0].secondContainer.app", "world.pods[0].sidecar.web", "world.pods[0].sidecar.int"], ["80/TCP has the name web already", "web is the name of 80/TCP already; which of them is meant is left open", "'82/tcp': "]),
+    "world.pods: readiness": ("world: {pods: [{namespace: x, name: d, readiness: «80}]}", ["world.pods[0].readiness"], ["expected text, found a number: 80"]),
+    "world.pods: fromStart": ("world: {pods: [{namespace: x, name: d, fromStart: [«x/a, «'x/a:80', x/a:80/TCP]}]}", ["world.pods[0].fromStart[0]", "world.pods[0].fromStart[1]"], ["'x/a': what a pod tries is written x/a:80/TCP"] * 1 + ["'x/a:80': what a pod tries is written x/a:80/TCP"]),
     "world.services: fields": ("world: {services: [««{namespace: x, name: web}]}", ["world.services[0].ports", "world.services[0].selector"], ["missing", "missing"]),
     "world.services: empty": ("world: {services: [{namespace: x, name: web, selector: «{}, ports: «[]}]}", ["world.services[0].selector", "world.services[0].ports"], ["at least one is needed"] * 2),
     "world.services: selector": ("world: {services: [{namespace: x, name: web, selector: {app: «1}, ports: [{port: 80}]}]}", ["world.services[0].selector.app"], ["a label's value is text, found a number: 1; quote it"]),
@@ -103,7 +106,7 @@ def test_parts(
 
 
 STEPS = {
-    "fields misspelt": ("«exepct: {default: allow}", ["exepct"], ["unknown field, expected one of name, remove, create, replace, label, delete, apply, expect; did you mean expect?"]),
+    "fields misspelt": ("«exepct: {default: allow}", ["exepct"], ["unknown field, expected one of name, remove, create, replace, label, delete, apply, expect, hold, oneSided; did you mean expect?"]),
     "expect: fields": ("expect: «{«defalt: allow, «denny: []}", ["expect.default", "expect.defalt", "expect.denny"], ["missing", "unknown field, expected one of default, allow, deny; did you mean default?", "did you mean deny?"]),
     "expect: default": ("expect: {default: «allowed}", ["expect.default"], ["expected 'allow' or 'deny', found text: 'allowed'; did you mean allow?"]),
     "expect: default is a bool": ("expect: {default: «true}", ["expect.default"], ["expected 'allow' or 'deny', found true"]),

@@ -6,7 +6,7 @@ from conformance.cluster import manifests
 from conformance.cluster.manifests import Setting
 from conformance.cluster.naming import Names
 from conformance.model.default_world import default_world
-from conformance.model.world import Namespace, Phase, Pod, Protocol, Server, Service, ServicePort
+from conformance.model.world import Container, Namespace, Phase, Pod, Protocol, Server, Service, ServicePort
 
 SETTING = Setting(Names("abc123", "main-1"), "image:1", ("worker-1", "worker-2"), "the agent's text")
 SERVERS = (Server(80, Protocol.TCP, "http"), Server(81, Protocol.UDP))
@@ -50,6 +50,37 @@ def test_a_pod_meets_the_restricted_level() -> None:
 def test_a_pod_may_listen_below_1024_without_a_capability() -> None:
     spec = manifests.pod(Pod("x", "a", {}, SERVERS), SETTING)["spec"]
     assert {"name": "net.ipv4.ip_unprivileged_port_start", "value": "0"} in spec["securityContext"]["sysctls"]
+
+
+def test_each_container_declares_and_serves_its_own_ports() -> None:
+    servers = (
+        Server(80, Protocol.TCP, "http"),
+        Server(81, Protocol.TCP, "second", Container.SECOND),
+        Server(82, Protocol.TCP, "third", Container.SIDECAR),
+    )
+    spec = manifests.pod(Pod("x", "a", {}, servers), SETTING, ["10.0.0.9:80/TCP"])["spec"]
+    made = {each["name"]: each for each in (*spec["initContainers"], *spec["containers"])}
+    assert [each["name"] for each in spec["containers"]] == ["agent", "second"]
+    assert {name: [port["name"] for port in each["ports"]] for name, each in made.items()} == {
+        "agent": ["http"],
+        "second": ["second"],
+        "sidecar": ["third"],
+    }
+    assert [each["command"][6:] for each in made.values()] == [
+        ["82/TCP", "--from-start=10.0.0.9:80/TCP"],
+        ["80/TCP"],
+        ["81/TCP"],
+    ]
+    assert made["sidecar"]["restartPolicy"] == "Always"
+    assert len({str(each["securityContext"]) for each in made.values()}) == 1
+
+
+def test_a_pod_that_must_be_ready_is_asked_every_second() -> None:
+    spec = manifests.pod(Pod("x", "a", {}, SERVERS, readiness=(80, Protocol.TCP)), SETTING)["spec"]
+    probe = spec["containers"][0]["readinessProbe"]
+    assert probe["tcpSocket"] == {"port": 80}
+    assert probe["periodSeconds"] * probe["failureThreshold"] <= 2
+    assert "readinessProbe" not in manifests.pod(Pod("x", "a", {}, SERVERS), SETTING)["spec"]["containers"][0]
 
 
 def test_servers_are_declared_with_their_names_and_given_to_the_agent() -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from conformance.judge.compare import case_verdict, confirm, disagreements, judge
+from conformance.judge.compare import case_verdict, confirm, disagreements, early_observation, judge, judge_early
 from conformance.model.case import Expectation, Row
 from conformance.model.decision import Decision
 from conformance.model.flow import Flow
-from conformance.model.matrix import Cell, CellVerdict, Observation, Observed
+from conformance.model.matrix import Cell, CellVerdict, Early, Observation, Observed
 from conformance.model.verdict import Verdict
 
 ALLOWED, DROPPED, REJECTED, MISDELIVERED, FAILED = (Observation(each) for each in Observed)
@@ -35,6 +35,27 @@ FLOW = Flow.parse("x/a -> y/b:80/TCP")
 )
 def test_one_observation(expected: bool, seen: Observation, verdict: CellVerdict) -> None:
     assert judge(expected, seen) is verdict
+
+
+@pytest.mark.parametrize(
+    ("expected", "early", "deaf", "verdict"),
+    [
+        pytest.param(OPEN, Early(40, 0.2), False, AGREE, id="reached what it may"),
+        pytest.param(OPEN, Early(40), True, UNKNOWN, id="never reached what it may: the log may be wrong"),
+        pytest.param(CLOSED, Early(40, 0.2), False, LEAK, id="was open for a moment"),
+        pytest.param(CLOSED, Early(40, 0.2), True, LEAK, id="was open, whatever else the log says"),
+        pytest.param(CLOSED, Early(40), False, AGREE, id="never open"),
+        pytest.param(CLOSED, Early(40), True, UNKNOWN, id="a deaf log proves nothing"),
+        pytest.param(CLOSED, Early(0), False, UNKNOWN, id="nothing was tried"),
+    ],
+)
+def test_what_a_pod_tried_from_its_start(expected: bool, early: Early, deaf: bool, verdict: CellVerdict) -> None:
+    assert judge_early(expected, early, deaf=deaf) is verdict
+
+
+def test_what_a_pod_tried_is_told_with_its_moment() -> None:
+    assert early_observation(Early(7, 0.25)).detail == "answered 0.25 s after the pod's first instruction"
+    assert early_observation(Early(7)).observed is Observed.FAILED
 
 
 def test_every_observation_has_a_verdict() -> None:

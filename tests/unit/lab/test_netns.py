@@ -315,9 +315,9 @@ def test_a_new_pod_is_isolated_before_its_agent_starts(arena: NetnsArena, monkey
     start = machines.Machines.agent
     gates: list[Gate] = []
 
-    def spy(self: machines.Machines, owner: Pod) -> object:
+    def spy(self: machines.Machines, owner: Pod, from_start: Sequence[str]) -> object:
         gates.extend(gate for gate in self._rules[owner.node].gates if str(gate.address) == owner.addresses[0])
-        return start(self, owner)
+        return start(self, owner, from_start)
 
     monkeypatch.setattr(machines.Machines, "agent", spy)
     arena.create_pod(Pod("x", "new", {"pod": "new"}, servers(), node=1))

@@ -11,7 +11,9 @@ import pytest
 from runner_fakes import ALLOWED, DENY, DROPPED, FAILED, Late, ScriptedTarget, always, once, under_policies
 
 from conformance.errors import ActionFailed, ArenaFailed, ConformanceError, ProbeFailed, TargetUnavailable
-from conformance.model.matrix import CellVerdict, Observation, Observed
+from conformance.lab.miniatures.perfect import PerfectArena
+from conformance.model.flow import Flow
+from conformance.model.matrix import CellVerdict, Early, Observation, Observed
 from conformance.model.verdict import CaseResult, Verdict
 from conformance.model.waiver import Waiver
 from conformance.runner.session import Rules, Session
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
     from runner_fakes import Script, ScriptedArena
 
     from conformance.model.case import Case
-    from conformance.model.flow import Flow
 
 
 def to(ref: str) -> Callable[[Flow], bool]:
@@ -614,3 +615,51 @@ def test_only_cells_that_are_wrong_are_kept(session: Session, deny: Case, script
     script.lenses = [under_policies(one("y/b -> x/a:80/TCP"), ALLOWED)]
     (cell,) = session.run(deny).steps[-1].findings
     assert (str(cell.flow), cell.verdict) == ("y/b -> x/a:80/TCP", CellVerdict.LEAK)
+
+
+STARTED = """\
+steps:
+  - name: closed
+    apply:
+      - apiVersion: networking.k8s.io/v1
+        kind: NetworkPolicy
+        metadata: {name: out, namespace: x}
+        spec: {podSelector: {matchLabels: {team: red}}, policyTypes: [Egress], egress: [{ports: [{port: 81}]}]}
+    expect: {default: allow, deny: ["x/a -> *"], allow: ["x/a -> *:81/TCP"]}
+  - name: a new pod
+    create:
+      pods: [{namespace: x, name: d, labels: {team: red}, fromStart: [y/a:81/TCP, y/a:80/TCP]}]
+    expect: {default: allow, deny: ["x/a, x/d -> *"], allow: ["x/a, x/d -> *:81/TCP"]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("early", "verdict", "words"),
+    [
+        pytest.param((0.1, None), Verdict.PASS, "", id="isolated from its start"),
+        pytest.param((0.4, 0.1), Verdict.FAIL, "answered 0.1 s after the pod's first instruction", id="open for a moment"),
+        pytest.param((None, None), Verdict.ERROR, "none of 9 tries since the pod's start was answered", id="a log that proves nothing"),
+    ],
+)  # fmt: skip
+def test_a_new_pod_is_judged_from_its_first_instruction(
+    session: Session, case: Callable[..., Case], monkeypatch: pytest.MonkeyPatch,
+    early: tuple[float | None, float | None], verdict: Verdict, words: str,
+) -> None:  # fmt: skip
+    log = {Flow.parse(f"x/d -> y/a:{port}/TCP"): Early(9, passed) for port, passed in zip((81, 80), early, strict=True)}
+    monkeypatch.setattr(PerfectArena, "early", lambda _, ref: log if ref == "x/d" else {})
+    result = session.run(case(STARTED, features="egress"))
+    assert result.verdict is verdict
+    found = [cell.observation.detail for step in result.steps for cell in step.findings]
+    assert words in "; ".join([*found, result.reason])
+
+
+def test_a_step_may_be_held_longer_than_usual(
+    session: Session, target: ScriptedTarget, case: Callable[..., Case]
+) -> None:
+    began = target.clock.now()
+    session.run(case(DENY, name="USUA"))
+    usual, began = target.clock.now() - began, target.clock.now()
+    session.run(
+        case(DENY.replace("    expect:\n      default", "    hold: 6\n    expect:\n      default"), name="LONG")
+    )
+    assert target.clock.now() - began > usual + 5
