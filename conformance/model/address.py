@@ -78,6 +78,8 @@ def _manifest(value: Any, world: World) -> Any:
 
 def with_sample_addresses(world: World) -> World:
     """Give every pod, Service and endpoint without an address one of a usual cluster's, for work without a target."""
+    if all(each.addresses for owners in (world.pods, world.services, world.endpoints) for each in owners.values()):
+        return world
     used = {
         address
         for owners in (world.pods, world.services, world.endpoints)

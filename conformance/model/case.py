@@ -147,11 +147,11 @@ class Row:
         )
 
 
+@lru_cache(maxsize=65536)
 def _matches(patterns: tuple[str, ...], ref: str) -> bool:
     return any(matches_ref(pattern, ref) for pattern in patterns)
 
 
-@lru_cache(maxsize=65536)
 def matches_ref(pattern: str, ref: str) -> bool:
     """Tell whether one pattern of a row, such as `x/*` or `*.x.svc`, means a pod, a Service or an endpoint."""
     if pattern in {"*", ref}:

@@ -14,6 +14,7 @@ Why it is as it is:
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 from conformance.model.world import Container, Endpoint, Namespace, Pod, Protocol, Server, World
@@ -62,6 +63,7 @@ def servers(
     )
 
 
+@cache
 def default_world() -> World:
     """Return the world as described above, without addresses: a target fills those in."""
     return World(

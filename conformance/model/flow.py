@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
@@ -43,16 +44,26 @@ class Flow:
 DEFAULT_PROBE = ((80, Protocol.TCP), (81, Protocol.TCP), (80, Protocol.UDP), (81, Protocol.UDP))
 
 
+#: The last answers of `flows`: most steps change only policies, and most cases begin with the same world.
+_LATELY: deque[tuple[World, tuple[frozenset[tuple[int, Protocol]], bool], tuple[Flow, ...]]] = deque(maxlen=16)
+
+
 def flows(world: World, probe: Iterable[tuple[int, Protocol]], *, external: bool) -> tuple[Flow, ...]:
     """List the flows of a full reading: every running pod to every server that it can be judged on.
 
     Never a pod to itself, by its own address or through a Service that it backs: the specification leaves these open.
     `external` adds the endpoints outside the cluster, as clients of pods and as servers.
     """
-    return tuple(_flows(world, frozenset(probe), external=external))
+    wanted = (frozenset(probe), external)
+    for known, asked, found in _LATELY:
+        if known is world and asked == wanted:
+            return found
+    found = tuple(_flows(world, *wanted))
+    _LATELY.append((world, wanted, found))
+    return found
 
 
-def _flows(world: World, probe: frozenset[tuple[int, Protocol]], *, external: bool) -> Iterator[Flow]:
+def _flows(world: World, probe: frozenset[tuple[int, Protocol]], external: bool) -> Iterator[Flow]:
     endpoints = tuple(world.endpoints.values()) if external else ()
     sources: tuple[Pod | Endpoint, ...] = (*world.running, *endpoints)
     for source in sources:

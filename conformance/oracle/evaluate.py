@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from conformance.model.decision import Decision, DirectionDecision, Evidence
 from conformance.model.policy import Direction
 from conformance.model.world import Phase, Pod, target_port
-from conformance.oracle.rules import peer_index, port_index
+from conformance.oracle.rules import Match, peer_index, port_index
 from conformance.oracle.selectors import selects
 
 if TYPE_CHECKING:
@@ -29,19 +29,19 @@ def evaluate(state: State, flows: Iterable[Flow]) -> Mapping[Flow, Decision]:
 
 
 class Evaluator:
-    """Decisions in one state; what many flows share is worked out once: which policies select a pod, and that none does."""
+    """Decisions in one state; what many flows share is worked out once: where a pod stands, and whether peers match."""
 
     def __init__(self, state: State) -> None:
         self._state = state
-        self._selecting: dict[tuple[str, Direction], tuple[NetworkPolicy, ...]] = {}
-        self._open: dict[tuple[str, Direction], DirectionDecision] = {}
+        self._standings: dict[tuple[str, Direction], DirectionDecision | tuple[NetworkPolicy, ...] | None] = {}
+        self._peers: dict[tuple[int, str, str | None], Match] = {}
 
     def decide(self, flow: Flow) -> Decision:
         service = self._state.world.services.get(flow.destination)
         if service is None:
-            return self._direct(flow, self._place(flow.destination), flow.port)
+            return self._direct(flow, flow.destination, flow.port)
         decisions = [
-            self._direct(flow, backend, number)
+            self._direct(flow, backend.ref, number)
             for port in service.ports
             if (port.port, port.protocol) == (flow.port, flow.protocol)
             for backend in self._state.world.backends(service)
@@ -52,85 +52,78 @@ class Evaluator:
             return Decision(flow, None, tuple(side for decision in decisions for side in decision.sides))
         return Decision(flow, answers.pop(), decisions[0].sides)
 
-    def _direct(self, flow: Flow, destination: Pod | Endpoint, number: int) -> Decision:
-        source = self._place(flow.source)
-        sides = tuple(
-            self._side(direction, subject, other, number, flow.protocol, destination)
-            for direction, subject, other in (
-                (Direction.EGRESS, source, destination),
-                (Direction.INGRESS, destination, source),
-            )
-            if isinstance(subject, Pod)
-        )
+    def _direct(self, flow: Flow, destination: str, number: int) -> Decision:
+        out = self._side(Direction.EGRESS, flow.source, destination, number, flow.protocol, destination)
+        into = self._side(Direction.INGRESS, destination, flow.source, number, flow.protocol, destination)
+        if out is not None and into is not None:
+            return Decision(flow, out.allowed and into.allowed, (out, into))
+        sides = tuple(side for side in (out, into) if side is not None)
         return Decision(flow, all(side.allowed for side in sides), sides)
+
+    def _side(
+        self, direction: Direction, subject: str, other: str, number: int, protocol: Protocol, destination: str
+    ) -> DirectionDecision | None:
+        """Decide one side of a flow; None where the subject is no pod and so has no say."""
+        key = (subject, direction)
+        standing = self._standings[key] if key in self._standings else self._standing(subject, direction)
+        if not isinstance(standing, tuple):
+            return standing
+        matching = tuple(self._matches(standing, direction, other, number, protocol, destination))
+        return DirectionDecision(
+            direction=direction,
+            pod=subject,
+            isolated=True,
+            allowed=bool(matching),
+            selecting=tuple(Evidence(policy.ref, direction, location=policy.location) for policy in standing),
+            matching=matching,
+        )
+
+    def _standing(self, ref: str, direction: Direction) -> DirectionDecision | tuple[NetworkPolicy, ...] | None:
+        """Return the policies that isolate a pod in a direction; where there are none, the decision, which is always the same."""
+        place = self._place(ref)
+        standing: DirectionDecision | tuple[NetworkPolicy, ...] | None = None
+        if isinstance(place, Pod):
+            isolating = tuple(each for each in self._state.policies.values() if _isolates(each, place, direction))
+            standing = isolating or DirectionDecision(direction, ref, isolated=False, allowed=True)
+        self._standings[ref, direction] = standing
+        return standing
 
     def _place(self, ref: str) -> Pod | Endpoint:
         world = self._state.world
         return world.endpoints[ref] if ref in world.endpoints else world.pods[ref]
 
-    def _side(
-        self,
-        direction: Direction,
-        subject: Pod,
-        other: Pod | Endpoint,
-        number: int,
-        protocol: Protocol,
-        destination: Pod | Endpoint,
-    ) -> DirectionDecision:
-        selecting = self._policies(subject, direction)
-        if not selecting:
-            return self._not_isolated(subject, direction)
-        matching = tuple(
-            evidence
-            for policy in selecting
-            for evidence in self._matches(policy, direction, other, number, protocol, destination)
-        )
-        return DirectionDecision(
-            direction=direction,
-            pod=subject.ref,
-            isolated=True,
-            allowed=bool(matching),
-            selecting=tuple(Evidence(policy.ref, direction, location=policy.location) for policy in selecting),
-            matching=matching,
-        )
-
-    def _not_isolated(self, pod: Pod, direction: Direction) -> DirectionDecision:
-        key = (pod.ref, direction)
-        if key not in self._open:
-            self._open[key] = DirectionDecision(direction, pod.ref, isolated=False, allowed=True)
-        return self._open[key]
-
-    def _policies(self, pod: Pod, direction: Direction) -> tuple[NetworkPolicy, ...]:
-        """Return the policies that isolate a pod in a direction: of its namespace, selecting it, with that policyType."""
-        key = (pod.ref, direction)
-        if key not in self._selecting:
-            self._selecting[key] = tuple(
-                policy
-                for policy in self._state.policies.values()
-                if policy.namespace == pod.namespace
-                and direction in policy.policy_types
-                and pod.phase not in {Phase.SUCCEEDED, Phase.FAILED}
-                and selects(policy.pod_selector, pod.labels)
-            )
-        return self._selecting[key]
-
     def _matches(
         self,
-        policy: NetworkPolicy,
+        policies: Iterable[NetworkPolicy],
         direction: Direction,
-        other: Pod | Endpoint,
+        other: str,
         number: int,
         protocol: Protocol,
-        destination: Pod | Endpoint,
+        destination: str,
     ) -> Iterator[Evidence]:
-        address = _address(other, destination)
-        for index, rule in enumerate(policy.rules(direction)):
-            peer_matches, peer = peer_index(rule.peers, policy.namespace, other, address, self._state.world)
-            if not peer_matches:
-                continue
-            port_matches, port = port_index(rule.ports, number, protocol, destination)
-            if port_matches:
-                yield Evidence(policy.ref, direction, index, peer, port, rule.location)
+        peer, target = self._place(other), self._place(destination)
+        address = _address(peer, target)
+        for policy in policies:
+            for index, rule in enumerate(policy.rules(direction)):
+                port_matches, port = port_index(rule.ports, number, protocol, target)
+                if not port_matches:
+                    continue
+                key = (id(rule), other, address)
+                if key not in self._peers:
+                    self._peers[key] = peer_index(rule.peers, policy.namespace, peer, address, self._state.world)
+                peer_matches, item = self._peers[key]
+                if peer_matches:
+                    yield Evidence(policy.ref, direction, index, item, port, rule.location)
+
+
+def _isolates(policy: NetworkPolicy, pod: Pod, direction: Direction) -> bool:
+    """Tell whether a policy isolates a pod: of its namespace, selecting it, with that policyType. A pod that ended is nobody's."""
+    return (
+        policy.namespace == pod.namespace
+        and direction in policy.policy_types
+        and pod.phase not in {Phase.SUCCEEDED, Phase.FAILED}
+        and selects(policy.pod_selector, pod.labels)
+    )
 
 
 def _address(other: Pod | Endpoint, destination: Pod | Endpoint) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import TYPE_CHECKING
 
 from conformance.model import address
@@ -10,13 +11,14 @@ from conformance.model.case import ApplyPolicy
 from conformance.model.default_world import default_world
 from conformance.model.flow import flows
 from conformance.model.state import State
-from conformance.oracle.evaluate import evaluate
+from conformance.oracle.evaluate import Evaluator
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from conformance.model.case import Action, Case, Step
     from conformance.model.decision import Decision
+    from conformance.model.world import World
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,7 @@ class Disagreement:
 
 def rehearse(case: Case) -> Iterator[Disagreement]:
     """Yield every flow of every step that is read on which the case file and the evaluator differ."""
-    state = State(address.with_sample_addresses(default_world()))
+    state = State(_usual_world())
     for action in case.setup:
         state = after(state, action)
     for step in case.steps:
@@ -38,9 +40,11 @@ def rehearse(case: Case) -> Iterator[Disagreement]:
             state = after(state, action)
         if step.expect is not None:
             tried = flows(state.world, case.probe, external=case.external)
-            for flow, decision in evaluate(state, tried).items():
-                if decision.allowed is not step.expect.allows(flow):
-                    yield Disagreement(step, step.expect.allows(flow), decision)
+            evaluator = Evaluator(state)
+            for flow in tried:
+                decision, declared = evaluator.decide(flow), step.expect.allows(flow)
+                if decision.allowed is not declared:
+                    yield Disagreement(step, declared, decision)
 
 
 def after(state: State, action: Action) -> State:
@@ -49,3 +53,8 @@ def after(state: State, action: Action) -> State:
         action = ApplyPolicy(address.fill_in(action.policy, state.world))
     state = state.after(action)
     return replace(state, world=address.with_sample_addresses(state.world))
+
+
+@cache
+def _usual_world() -> World:
+    return address.with_sample_addresses(default_world())
