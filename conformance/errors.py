@@ -6,6 +6,7 @@ A verdict about the implementation under test is never an error; errors are abou
 - words on the command line: `UsageError`
 - getting a target or an arena: `TargetUnavailable`, `ArenaFailed`
 - while a case runs: `ActionFailed` (the target did not carry out a change), `ProbeFailed` (a stream could not be used)
+- while a case runs, and nobody's fault: `CannotShow` (the target cannot bring about what the case is about)
 - reading a record: `RecordError`
 """
 
@@ -84,6 +85,12 @@ class ActionFailed(ConformanceError):
     """The target did not carry out a change that a case asked for, such as applying a policy."""
 
     code = "action-failed"
+
+
+class CannotShow(ConformanceError):
+    """The target works, and cannot bring about what a case is about: the case is unsupported there."""
+
+    code = "cannot-show"
 
 
 class ProbeFailed(ConformanceError):

@@ -29,7 +29,7 @@ from conformance.model.case import (
     Tier,
 )
 from conformance.model.default_world import servers
-from conformance.model.world import Container, Namespace, Pod, Protocol, Service, ServicePort
+from conformance.model.world import Container, Namespace, Phase, Pod, Protocol, Service, ServicePort
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -210,6 +210,8 @@ def _pod(document: PodDocument) -> Pod:
         document.labels,
         served,
         node=document.node,
+        phase=Phase(document.phase),
+        address_of=document.address_of,
         readiness=ports([document.readiness])[0] if document.readiness else None,
         from_start=tuple(_destination(text) for text in document.from_start),
     )

@@ -23,6 +23,7 @@ from conformance.model.case import (
 from conformance.model.default_world import default_world
 from conformance.model.flow import flows
 from conformance.model.state import State
+from conformance.model.world import Phase
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator
@@ -76,6 +77,11 @@ def _after(source: Source, path: Path, state: State, action: Action) -> State:
         source.complain(path, f"{taken} is there already")
         return state
     if isinstance(action, CreatePod):
+        if wanted := action.pod.address_of:
+            ended = [ref for ref, pod in state.world.pods.items() if pod.phase is not Phase.RUNNING]
+            if wanted not in ended or state.world.pods[wanted].node != action.pod.node:
+                text = f"no pod {wanted} has ended on that node at this point{_meant(wanted, ended)}"
+                source.complain((*path, "addressOf"), text)
         for index, (ref, port, protocol) in enumerate(action.pod.from_start):
             owner = state.world.pods.get(ref) or state.world.endpoints.get(ref)
             if owner is None or (port, protocol) not in {(each.port, each.protocol) for each in owner.servers}:

@@ -48,6 +48,12 @@ class PodDocument(_Document):
         dict[str, Port],
         Field(alias="portNames", description="names of ports, such as {http: 82/TCP}"),
     ] = Field(default_factory=dict)
+    phase: Annotated[
+        Literal["Running", "Succeeded", "Failed"], Field(description="a pod that is not running has ended, and is kept")
+    ] = "Running"
+    address_of: Annotated[
+        str, Field(alias="addressOf", description="a pod that has ended, whose address this one must be given")
+    ] = ""
     readiness: Annotated[
         Port | None, Field(description="the port that the kubelet must reach for the pod to be a backend; over TCP")
     ] = None

@@ -54,7 +54,10 @@ def _metadata(case: Case) -> Iterator[Problem]:
 
 
 def _shown(case: Case, problems: list[Problem]) -> Iterator[Any]:
-    """Yield what each reading of a case shows, so that two cases can be compared; steps that show one side only are problems."""
+    """Yield how each reading of a case comes about and what it shows, so that two cases can be compared.
+
+    Steps that show one side only are problems.
+    """
     state = State(default_world())
     for action in case.setup:
         state = state.after(action)
@@ -70,6 +73,7 @@ def _shown(case: Case, problems: list[Problem]) -> Iterator[Any]:
             text = f"every flow of step {step.name!r} {what}, so a cluster that {who} would do: show the other side too, or say why not in `oneSided`"
             problems.append(Problem(step.location or _place(case), "", text))
         yield (
+            tuple(type(action).__name__ for action in step.actions),
             passing,
             len(tried),
             frozenset(map(_content, state.policies.values())),

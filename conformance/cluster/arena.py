@@ -12,12 +12,13 @@ from conformance.cluster.kubeconfig import kubectl_words
 from conformance.cluster.namespaces import delete_all
 from conformance.cluster.outside import Outside
 from conformance.cluster.pods import Pods
+from conformance.cluster.reuse import EndedPods
 from conformance.cluster.streams import open_exec
 from conformance.cluster.waiting import retried, until_none_left
 from conformance.errors import ActionFailed, ArenaFailed, ProbeFailed
 from conformance.model.case import DeleteNamespace, LabelNamespace, LabelPod
 from conformance.model.state import State
-from conformance.model.world import Phase, Protocol, World
+from conformance.model.world import Phase, World
 from conformance.runner.probing import Prober, from_start
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from conformance.cluster.client import Api
     from conformance.cluster.manifests import Setting
     from conformance.cluster.options import KubernetesOptions
+    from conformance.cluster.pods import Placed
     from conformance.errors import ConformanceError
     from conformance.model.case import Action
     from conformance.model.flow import Flow
@@ -55,6 +57,7 @@ class KubernetesArena:
         self._policies: set[str] = set()
         self._nodes: dict[str, str] = {}
         self._pods = Pods(api, setting, options.timeouts)
+        self._ended = EndedPods(self._pods)
         self._outside = Outside(options, setting, towards)
         self._prober = Prober(self._names.unique, self._open_stream)
 
@@ -139,8 +142,11 @@ class KubernetesArena:
         self._changed(DeleteNamespace(name))
 
     def create_pod(self, pod: Pod) -> None:
-        self._pods.create(pod, ActionFailed, from_start(self._world, pod))
-        self._place((pod,), ActionFailed)
+        if pod.address_of:
+            self._put(pod, self._ended.address_of(self._world.pods[pod.address_of], pod))
+        else:
+            self._pods.create(pod, ActionFailed, from_start(self._world, pod))
+            self._place((pod,), ActionFailed)
         if pod.phase is not Phase.RUNNING:
             return
         placed = self._world.pods[pod.ref]
@@ -151,6 +157,7 @@ class KubernetesArena:
 
     def delete_pod(self, ref: str) -> None:
         self._forget(ref)
+        self._ended.forget(ref)
         self._pods.delete(self._world.pods[ref], ActionFailed)
         self._world = self._world.without_pod(ref)
 
@@ -225,24 +232,21 @@ class KubernetesArena:
 
     def _place(self, pods: Sequence[Pod], kind: type[ConformanceError]) -> None:
         for ref, placed in self._pods.wait(pods, kind).items():
-            pod = next(each for each in pods if each.ref == ref)
-            self._world = self._world.with_pod(replace(pod, addresses=placed.addresses))
-            self._nodes[ref] = placed.node_address
+            self._put(next(each for each in pods if each.ref == ref), placed)
+
+    def _put(self, pod: Pod, placed: Placed) -> None:
+        self._world = self._world.with_pod(replace(pod, addresses=placed.addresses))
+        self._nodes[pod.ref] = placed.node_address
 
     def _wait_for_servers(self, pod: Pod, kind: type[ConformanceError]) -> None:
-        """Open the line to a pod and wait until its servers answer on its own loopback, except for protocols it does not have."""
+        """Open the line to a pod and wait until its servers answer on its own loopback."""
         try:
             retried(
                 lambda: self._prober.open([pod.ref]),
                 lambda error: isinstance(error, ProbeFailed),
                 self._timeouts.stream_open,
             )
-            sctp = self._prober.hellos[pod.ref].get("sctp")
-            servers = tuple(each for each in pod.servers if sctp or each.protocol is not Protocol.SCTP)
-            awaited = replace(pod, servers=servers)
-            dead = until_none_left(
-                lambda: self._prober.alive(awaited, self._timeouts.loopback), self._timeouts.pod_ready
-            )
+            dead = until_none_left(lambda: self._prober.alive(pod, self._timeouts.loopback), self._timeouts.pod_ready)
         except ProbeFailed as error:
             raise kind(f"no line to the agent in pod {pod.ref}", causes=(error.message,)) from error
         if dead:

@@ -31,6 +31,7 @@ Feature = Literal[
     "external-server",
     "external-client",
     "ipv6",
+    "address-reuse",
 ]
 
 FEATURES: tuple[str, ...] = get_args(Feature)
@@ -212,6 +213,11 @@ class Case:
     probe: tuple[tuple[int, Protocol], ...] = DEFAULT_PROBE
     location: Location | None = None
     digest: str = ""
+
+    @property
+    def is_row(self) -> bool:
+        """Whether it is a row of a table: its id names the row."""
+        return "-" in self.id
 
     @property
     def external(self) -> bool:

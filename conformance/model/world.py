@@ -75,6 +75,8 @@ class Pod:
     generation: int = 1
     #: The port that the kubelet must be able to reach for the pod to count as ready, and so as a backend.
     readiness: tuple[int, Protocol] | None = None
+    #: The ref of a pod that has ended, whose address this one must be given; see `Arena.create_pod`.
+    address_of: str = ""
     #: What it tries to reach over and over from its first instruction on: refs, ports, protocols.
     from_start: tuple[tuple[str, int, Protocol], ...] = ()
 

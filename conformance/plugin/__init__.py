@@ -31,9 +31,10 @@ _target_options: pytest.StashKey[TargetOptions] = pytest.StashKey()
 _told = pytest.StashKey[dict[str, Any]]()  # what the head of the record needs: it goes along with every report
 _cluster = pytest.StashKey[Any]()
 _MARKERS = {
-    "core": "every implementation must pass",
-    "extended": "must pass where its features are supported",
+    "core": "cases that every implementation must pass",
+    "extended": "cases that must pass where their features are supported",
     "observed": "reported, never judged",
+    "row": "cases that are a row of a table: variations, many and quick to read",
 }
 
 
@@ -46,9 +47,7 @@ def pytest_configure(config: pytest.Config) -> None:
     from conformance.plugin.recording import Recorder  # noqa: PLC0415 -- not at pytest's start-up
 
     for name, meaning in _MARKERS.items():
-        config.addinivalue_line(
-            "markers", f"{name}: cases that {meaning}" if name != "observed" else f"{name}: {meaning}"
-        )
+        config.addinivalue_line("markers", f"{name}: {meaning}")
     for feature in FEATURES:
         config.addinivalue_line("markers", f"{feature.replace('-', '_')}: cases that need {feature}")
     given = getattr(config, "workerinput", {}).get("netpol")

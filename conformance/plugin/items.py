@@ -66,7 +66,7 @@ class CaseItem(pytest.Function):
         super().__init__(**kwargs)
         self.case = case
         self.problem: ConformanceError | None = None
-        for word in (case.tier.value, *sorted(case.features)):
+        for word in (case.tier.value, *(["row"] if case.is_row else []), *sorted(case.features)):
             self.add_marker(getattr(pytest.mark, word.replace("-", "_")))
         for name in ("id", "tier", "requirement", "spec"):
             self.user_properties.append((name, str(getattr(case, name))))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from conformance.errors import ConformanceError
+from conformance.errors import CannotShow, ConformanceError
 from conformance.judge.compare import case_verdict, disagreements, early_observation, judge_early
 from conformance.judge.explain import explain
 from conformance.model.case import CreatePod
@@ -80,6 +80,8 @@ class CaseRun:
         verdict, reason, hint = Verdict.ERROR, "", ""
         try:
             reason = self._prepare() or self._run_steps()
+        except CannotShow as error:
+            verdict, reason = self._clean_up(Verdict.UNSUPPORTED), error.message
         except ConformanceError as error:
             reason, hint = "; ".join((error.message, *error.causes)), error.hint or ""
         else:
@@ -198,7 +200,7 @@ class CaseRun:
         cells = _cells(settled, dict.fromkeys(tried, True), evaluate(self._state, tried))
         self.saw_blocked |= any(cell.verdict in {CellVerdict.BREAK, CellVerdict.UNSTABLE} for cell in cells)
         self._notes.append("the next case gets fresh namespaces, since these do not read as if no policy had ever been")
-        if verdict is Verdict.ERROR:
+        if verdict in {Verdict.ERROR, Verdict.UNSUPPORTED}:
             return verdict
         self._steps.append(
             StepResult(

@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 from conformance.errors import ProbeFailed
 from conformance.model.flow import Flow
 from conformance.model.matrix import Early, Observation, Observed
+from conformance.model.world import Protocol as IPProtocol
 from conformance.model.world import target_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from conformance.model.world import Endpoint, Pod, World
-    from conformance.model.world import Protocol as IPProtocol
 
 #: What an agent is given, beyond the timeout of its flows, before its stream counts as broken.
 ANSWER_SLACK = 10.0
@@ -36,7 +36,7 @@ TIMEOUTS_A_FLOW = 4
 _LEAST = 1.0
 _SIDE_BY_SIDE = 16
 
-Server = tuple[str, int, "IPProtocol"]
+Server = tuple[str, int, IPProtocol]
 Job = tuple[str, int, str]
 
 
@@ -92,13 +92,19 @@ class Prober:
         return tuple(answer.get("problems", ()))
 
     def alive(self, owner: Pod | Endpoint, timeout: float) -> Sequence[str]:
-        """Ask all servers of one owner over its own loopback; return those that did not answer, with what was seen."""
-        answer = self._ask(owner.ref, {"jobs": [_loopback(s.port, s.protocol) for s in owner.servers]}, timeout)
-        results = _results(answer, len(owner.servers))
+        """Ask all servers of one owner over its own loopback; return those that did not answer, with what was seen.
+
+        Protocols that its kernel does not speak are left out: they are in `Arena.unsupported`.
+        """
+        self._stream(owner.ref)
+        sctp = self.hellos[owner.ref].get("sctp")
+        servers = [each for each in owner.servers if sctp or each.protocol is not IPProtocol.SCTP]
+        answer = self._ask(owner.ref, {"jobs": [_loopback(each.port, each.protocol) for each in servers]}, timeout)
+        results = _results(answer, len(servers))
         expected = identity(self._arena, owner)
         return tuple(
             f"{owner.ref}:{server.port}/{server.protocol}: {outcome} {who or detail}".rstrip()
-            for server, (outcome, who, _, detail, _) in zip(owner.servers, results, strict=True)
+            for server, (outcome, who, _, detail, _) in zip(servers, results, strict=True)
             if (outcome, who) != ("allowed", expected)
         )
 

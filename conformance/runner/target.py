@@ -56,7 +56,10 @@ class Arena(Protocol):
         """Delete a namespace with all that is in it, and wait until it is gone."""
 
     def create_pod(self, pod: Pod) -> None:
-        """Make a pod and wait until its servers answer on its own loopback."""
+        """Make a pod and wait until its servers answer on its own loopback; one that is to end, until it has ended.
+
+        CannotShow where it must be given the address of a pod that has ended (`Pod.address_of`), and the target does not do that.
+        """
 
     def delete_pod(self, ref: str) -> None:
         """Delete a pod and wait until it is gone."""

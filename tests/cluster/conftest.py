@@ -4,7 +4,7 @@ NETPOL_TEST_CONTEXT    a kubeconfig context
 NETPOL_TEST_IMAGE      the image of the probe pods
 NETPOL_TEST_EXTERNAL   a command that runs its arguments outside the cluster
 NETPOL_TEST_ENFORCES   `no` where the cluster is known to enforce nothing
-NETPOL_TEST_THOROUGH   `yes` to run all core cases a second time, and not only some
+NETPOL_TEST_THOROUGH   `yes` to run the rows of tables too, and all core cases a second time
 NETPOL_TEST_WAIVERS    the known deviations of its implementation
 """
 

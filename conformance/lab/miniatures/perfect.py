@@ -88,7 +88,8 @@ class PerfectArena:
         self._event(DeleteNamespace(name))
 
     def create_pod(self, pod: Pod) -> None:
-        self._event(CreatePod(pod))
+        addresses = self.world.pods[pod.address_of].addresses if pod.address_of else ()
+        self._event(CreatePod(replace(pod, addresses=addresses)))
 
     def delete_pod(self, ref: str) -> None:
         self._event(DeletePod(ref))

@@ -59,6 +59,10 @@ class Addresses:
         cycle = self._pods.setdefault(node, itertools.cycle(list(network)[2:-1]))
         return self._free(itertools.islice(cycle, network.num_addresses), f"pods on node {node}")
 
+    def again(self, address: str) -> str:
+        """Hand out an address that is free, though it is not its turn."""
+        return self._free(iter([IPv4Address(address)]), f"a pod that must have {address}")
+
     def for_service(self) -> str:
         return self._free(itertools.islice(self._services, SERVICES.num_addresses), "Services")
 

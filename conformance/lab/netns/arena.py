@@ -24,7 +24,7 @@ from conformance.model.case import (
     LabelPod,
 )
 from conformance.model.state import State
-from conformance.model.world import Phase, Pod, Protocol, World
+from conformance.model.world import Phase, Pod, World
 from conformance.runner.probing import Prober, from_start
 
 if TYPE_CHECKING:
@@ -191,9 +191,6 @@ class NetnsArena:
             raise ProbeFailed(f"the agent of {ref} did not start", causes=[str(error)]) from error
 
     def _wait_until_alive(self, owner: Pod | Endpoint) -> None:
-        """Wait for all servers that this kernel can have; what it cannot have is in `unsupported`."""
-        if not self._prober.hellos[owner.ref].get("sctp"):
-            owner = replace(owner, servers=tuple(each for each in owner.servers if each.protocol is not Protocol.SCTP))
         deadline = time.monotonic() + READY_TIMEOUT
         while silent := self._prober.alive(owner, LOOPBACK_TIMEOUT):
             if time.monotonic() > deadline:
@@ -222,11 +219,16 @@ class NetnsArena:
         self._prober.forget(pod.ref)
         self._prober.hellos.pop(pod.ref, None)
         self._machines.remove(pod.ref)
-        for address in pod.addresses:
+        for address in pod.addresses if pod.phase is Phase.RUNNING else ():
             self._addresses.give_back(address)
 
     def _with_address(self, pod: Pod) -> Pod:
-        return replace(pod, addresses=(self._addresses.for_pod(pod.node),) if pod.phase is Phase.RUNNING else ())
+        """Return a pod with its address; one that has ended keeps it in its status, and it is free for the next one."""
+        wanted = self.world.pods[pod.address_of].addresses[0] if pod.address_of else ""
+        address = self._addresses.again(wanted) if wanted else self._addresses.for_pod(pod.node)
+        if pod.phase is not Phase.RUNNING:
+            self._addresses.give_back(address)
+        return replace(pod, addresses=(address,))
 
     def _with_service_address(self, service: Service) -> Service:
         return replace(service, addresses=(self._addresses.for_service(),))
