@@ -38,7 +38,17 @@ if TYPE_CHECKING:
 ROOT = cases()
 CASES = load_cases(find([ROOT]))
 #: What an implementation need not have: a case that needs it cannot be core.
-OPTIONAL = {"ipblock", "ipblock-pod", "named-port", "end-port", "sctp", "external-server", "external-client", "ipv6", "address-reuse"}
+OPTIONAL = {
+    "ipblock",
+    "ipblock-pod",
+    "named-port",
+    "end-port",
+    "sctp",
+    "external-server",
+    "external-client",
+    "ipv6",
+    "address-reuse",
+}
 each_case = pytest.mark.parametrize("case", CASES, ids=[case.id for case in CASES])
 
 

@@ -32,7 +32,7 @@ _told = pytest.StashKey[dict[str, Any]]()  # what the head of the record needs: 
 _cluster = pytest.StashKey[Any]()
 _MARKERS = {
     "core": "cases that every implementation must pass",
-    "extended": "cases that must pass where their features are supported",
+    "extended": "cases that must pass where its features are supported",
     "observed": "reported, never judged",
     "row": "cases that are a row of a table: variations, many and quick to read",
 }

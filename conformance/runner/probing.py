@@ -96,7 +96,8 @@ class Prober:
 
         Protocols that its kernel does not speak are left out: they are in `Arena.unsupported`.
         """
-        self._stream(owner.ref)
+        if owner.ref not in self.hellos:
+            self._ask(owner.ref, {"jobs": []}, 0.0)
         sctp = self.hellos[owner.ref].get("sctp")
         servers = [each for each in owner.servers if sctp or each.protocol is not IPProtocol.SCTP]
         answer = self._ask(owner.ref, {"jobs": [_loopback(each.port, each.protocol) for each in servers]}, timeout)

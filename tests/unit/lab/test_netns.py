@@ -338,13 +338,15 @@ def test_a_namespace_that_comes_and_goes(arena: NetnsArena) -> None:
     check(arena, [flow for flow in matrix(arena) if flow.destination.startswith("x/")])
 
 
-def test_a_pod_that_does_not_run_has_no_address_and_nothing_to_delete(arena: NetnsArena) -> None:
-    arena.create_pod(Pod("x", "done", {}, servers(), phase=Phase.SUCCEEDED))
-    assert arena.world.pods["x/done"].addresses == ()
-    arena.apply_policy(policy("y", INGRESS, ingress=[Rule((Peer(namespace_selector=ALL),))]))
-    check(arena, [], parsed("x/a -> y/a:80/TCP"))
+def test_a_pod_that_has_ended_leaves_its_address_to_another(arena: NetnsArena) -> None:
+    arena.create_pod(Pod("x", "done", {"role": "job"}, servers(), phase=Phase.SUCCEEDED))
+    arena.apply_policy(policy("x", INGRESS, EGRESS, selector=LabelSelector({"role": "job"})))
+    arena.create_pod(Pod("x", "next", {}, servers(), address_of="x/done"))
+    assert arena.world.pods["x/next"].addresses == arena.world.pods["x/done"].addresses
+    check(arena, [], parsed("x/a -> x/next:80/TCP", "x/next -> y/a:80/TCP"))
     arena.delete_pod("x/done")
     assert "x/done" not in arena.world.pods
+    check(arena, [], parsed("x/a -> x/next:80/TCP", "x/next -> y/a:80/TCP"))
 
 
 def test_an_agent_holds_its_own_streams_and_no_others(small: NetnsArena) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from runner_fakes import ALLOWED, DENY, DROPPED, FAILED, Late, ScriptedTarget, always, once, under_policies
 
-from conformance.errors import ActionFailed, ArenaFailed, ConformanceError, ProbeFailed, TargetUnavailable
+from conformance.errors import ActionFailed, ArenaFailed, CannotShow, ConformanceError, ProbeFailed, TargetUnavailable
 from conformance.lab.miniatures.perfect import PerfectArena
 from conformance.model.flow import Flow
 from conformance.model.matrix import CellVerdict, Early, Observation, Observed
@@ -663,3 +663,13 @@ def test_a_step_may_be_held_longer_than_usual(
         case(DENY.replace("    expect:\n      default", "    hold: 6\n    expect:\n      default"), name="LONG")
     )
     assert target.clock.now() - began > usual + 5
+
+
+def test_what_the_target_cannot_bring_about_is_unsupported(
+    session: Session, script: Script, case: Callable[..., Case]
+) -> None:
+    script.errors["create_pod"] = [CannotShow("no address of 97 pods was given to a new pod")]
+    result = session.run(case(STARTED, features="egress"))
+    assert (result.verdict, result.reason) == (Verdict.UNSUPPORTED, "no address of 97 pods was given to a new pod")
+    assert session.run(case(DENY)).verdict is Verdict.PASS
+    assert len(script.arenas) == 1

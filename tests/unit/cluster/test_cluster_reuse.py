@@ -1,0 +1,55 @@
+"""A new pod with the address of one that has ended: more of them are made until the range comes round."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from conformance.cluster.pods import Placed
+from conformance.cluster.reuse import EndedPods
+from conformance.errors import CannotShow
+from conformance.model.world import Phase, Pod
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+JOB = Pod("w", "job", {"role": "job"}, phase=Phase.SUCCEEDED, addresses=("10.0.0.1",))
+OTHER = Pod("w", "other", {"role": "other"}, address_of="w/job")
+
+
+class Ring:
+    """Pods whose addresses come from a range, one after the other, and from the start again."""
+
+    def __init__(self, size: int) -> None:
+        self.numbers = itertools.cycle([*range(2, size + 1), 1])
+        self.placed: dict[str, Placed] = {}
+        self.deleted: list[str] = []
+
+    def create(self, pod: Pod, *_: Any) -> None:
+        self.placed[pod.ref] = Placed((f"10.0.0.{next(self.numbers)}",), "node")
+
+    def wait(self, pods: Sequence[Pod], _: Any) -> Mapping[str, Placed]:
+        return {pod.ref: self.placed[pod.ref] for pod in pods}
+
+    def delete(self, pod: Pod, _: Any) -> None:
+        self.deleted.append(pod.ref)
+
+
+def test_the_address_is_one_of_pods_like_it_that_have_ended() -> None:
+    ring = Ring(size=30)
+    ended = EndedPods(ring)  # type: ignore[arg-type]
+    placed = ended.address_of(JOB, OTHER)
+    alike = {each.addresses for ref, each in ring.placed.items() if ref != OTHER.ref}
+    assert placed.addresses in alike | {JOB.addresses}
+    ring.deleted.clear()
+    ended.forget(JOB.ref)
+    assert set(ring.deleted) == set(ring.placed) - {OTHER.ref}
+    ended.forget(JOB.ref)
+    assert len(ring.deleted) == len(ring.placed) - 1
+
+
+def test_a_range_that_is_too_large_is_not_gone_through() -> None:
+    with pytest.raises(CannotShow, match="pods that have ended on one node"):
+        EndedPods(Ring(size=100_000)).address_of(JOB, OTHER)  # type: ignore[arg-type]
