@@ -151,8 +151,8 @@ def list_cases(
 @app.command()
 def check(paths: Paths = None) -> None:
     """Read case files without a cluster, and tell everything that is wrong with them."""
-    from conformance.casefile.lint import lint  # noqa: PLC0415 -- as above
-    from conformance.judge.explain import explain  # noqa: PLC0415 -- verbs import what they need
+    from conformance.casefile.lint import lint  # noqa: PLC0415 -- verbs import what they need
+    from conformance.judge.explain import explain  # noqa: PLC0415 -- as above
     from conformance.runner.rehearsal import rehearse  # noqa: PLC0415 -- as above
 
     cases = _load(_paths(paths))

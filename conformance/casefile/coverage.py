@@ -55,8 +55,7 @@ def _load(file: Path) -> CoverageList:
     unknown_fields(source, (), fields, ("title", "about", "rows"))
     title, about = (_text(source, (name,), fields.get(name)) for name in ("title", "about"))
     rows = tuple(_row(source, key, raw) for key, raw in mapping(source, ("rows",), fields.get("rows")).items())
-    if source.problems:
-        raise CaseFileError([str(problem) for problem in sorted(set(source.problems))])
+    source.refuse_problems()
     return CoverageList(file.stem, title, about, rows)
 
 

@@ -28,8 +28,7 @@ def load_file(file: Path, shown_as: str | None = None) -> tuple[Case, ...]:
     """Read the case or the table of cases in a file; CaseFileError with every problem that it has."""
     source = read(file, shown_as or shown(file))
     cases = tuple(_cases(source))
-    if source.problems:
-        raise CaseFileError([str(problem) for problem in sorted(set(source.problems))])
+    source.refuse_problems()
     return cases
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from conformance.errors import CaseFileError
 from conformance.model.source import Location
 
 if TYPE_CHECKING:
@@ -64,6 +65,11 @@ class Source:
 
     def complain(self, path: Path, text: str, *, key: bool = False) -> None:
         self.problems.append(Problem(self.at(path, key=key), dotted(path), text))
+
+    def refuse_problems(self) -> None:
+        """Raise CaseFileError with everything that is wrong with the file, if anything is."""
+        if self.problems:
+            raise CaseFileError([str(problem) for problem in sorted(set(self.problems))])
 
 
 def read(file: FilePath, shown_as: str) -> Source:

@@ -31,6 +31,8 @@ _PLAIN = {
     "less_than_equal": "must be at most {le}, found {found}",
     "greater_than_equal": "must be at least {ge}, found {found}",
 }
+#: Fields of a pod that hold ports.
+_OF_PODS = ("portNames", "secondContainer", "sidecar", "readiness")
 _FORMS = {
     "id": "an id is four characters of A-Z and 0-9",
     "requirement": "a requirement is a sentence with MUST, SHOULD or MAY",
@@ -39,7 +41,7 @@ _FORMS = {
     "over": "an axis is a lowercase word, or several with commas for pairs; entries and fields are lowercase words with hyphens",
     "covers": "whose test it is and which, such as upstream:1",
     "probe": "a port is written 80/TCP, and several 79-83/UDP",
-    **dict.fromkeys(("portNames", "secondContainer", "sidecar", "readiness"), "a port is written 80/TCP"),
+    **dict.fromkeys(_OF_PODS, "a port is written 80/TCP"),
     "fromStart": "what a pod tries is written x/a:80/TCP",
     "name": "a name is lowercase letters, digits and hyphens, with a letter or digit at both ends",
 }
@@ -76,14 +78,7 @@ def _text(details: Sequence[ErrorDetails], path: Path, kind: type[BaseModel]) ->
     if len(details) == len(kinds):
         wrong = details[0]["input"]
         quoted = kinds == ["text"] and not isinstance(wrong, dict | list | None)
-        hint = next(
-            (
-                f"; {_FORMS[str(part)]}"
-                for part in path
-                if part in {"probe", "portNames", "secondContainer", "sidecar", "readiness"}
-            ),
-            "; quote it",
-        )
+        hint = next((f"; {_FORMS[str(part)]}" for part in path if part in {"probe", *_OF_PODS}), "; quote it")
         return f"expected {' or '.join(kinds)}, found {found(wrong)}{hint if quoted else ''}"
     return _mistake(next(each for each in details if each["type"] not in _WANTED), path, kind)
 

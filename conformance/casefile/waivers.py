@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from conformance.casefile.shape import found, items, mapping, strings, unknown_fields
 from conformance.casefile.source import read
-from conformance.errors import CaseFileError
 from conformance.model.waiver import Waiver
 
 if TYPE_CHECKING:
@@ -33,8 +32,7 @@ def load_waivers(file: Path) -> tuple[Waiver, ...]:
         for number, case in enumerate(waiver.cases):
             if case in earlier:
                 source.complain(("waivers", index, "cases", number), f"{case} is waived already")
-    if source.problems:
-        raise CaseFileError([str(problem) for problem in sorted(set(source.problems))])
+    source.refuse_problems()
     return waivers
 
 
