@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from conformance.casefile.selectors import check_key, is_dns_label, is_subdomain, label_selector, labels
 from conformance.casefile.shape import found, items, mapping, meant, unknown_fields
+from conformance.casefile.source import Source
 from conformance.model.address import PLACEHOLDER
 from conformance.model.policy import Direction, IPBlock, LabelSelector, NetworkPolicy, Peer, PolicyPort, Rule
 from conformance.model.world import Protocol
@@ -19,7 +20,7 @@ from conformance.model.world import Protocol
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from conformance.casefile.source import Path, Source
+    from conformance.casefile.source import Path
 
 _PORT_NAME = re.compile(r"(?=.*[a-z])[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _MOST_PORT_NAME, _LAST_PORT = 15, 65535
@@ -27,6 +28,14 @@ _PEERS_FIELD = {Direction.INGRESS: "from", Direction.EGRESS: "to"}
 _OCTET_WITH_ZERO = re.compile(r"(^|[.])0[0-9]+([.]|$)")
 #: The longest prefix of a network around a named address: it must fit the addresses of either family.
 _MOST_NAMED_PREFIX = 32
+
+
+def from_manifest(manifest: Mapping[str, Any]) -> NetworkPolicy:
+    """Return the policy of a manifest that the suite wrote itself; CaseFileError where it is none."""
+    source = Source("the suite", manifest)
+    policy = network_policy(source, (), manifest)
+    source.refuse_problems()
+    return cast("NetworkPolicy", policy)
 
 
 def network_policy(source: Source, path: Path, raw: Any) -> NetworkPolicy | None:

@@ -100,6 +100,7 @@ class Cluster:
 class KindTarget:
     """A kind cluster, from its making to its end."""
 
+    at_once: ClassVar[bool] = False
     clock: ClassVar[Clock] = KubernetesTarget.clock
     timeouts: ClassVar[Timeouts] = KubernetesTarget.timeouts
 

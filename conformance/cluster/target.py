@@ -28,6 +28,7 @@ __all__ = ["DEFAULT_IMAGE", "ClusterTimeouts", "KubernetesOptions", "KubernetesT
 class KubernetesTarget:
     """A cluster that exists already. It is asked for its version at once, so that a wrong context shows before anything else."""
 
+    at_once: ClassVar[bool] = False
     clock: ClassVar[Clock] = SystemClock()
     timeouts: ClassVar[Timeouts] = Timeouts()
 

@@ -65,9 +65,9 @@ def flows(world: World, probe: Iterable[tuple[int, Protocol]], *, external: bool
 
 def _flows(world: World, probe: frozenset[tuple[int, Protocol]], external: bool) -> Iterator[Flow]:
     endpoints = tuple(world.endpoints.values()) if external else ()
-    sources: tuple[Pod | Endpoint, ...] = (*world.running, *endpoints)
+    sources: tuple[Pod | Endpoint, ...] = (*world.tried, *endpoints)
     for source in sources:
-        for destination in world.running:
+        for destination in world.tried:
             if destination.ref != source.ref:
                 yield from _to_servers(source.ref, destination, probe)
         if source.ref in world.pods:

@@ -54,7 +54,7 @@ class FindingLine(TypedDict):
 
 
 class StepLine(TypedDict):
-    """One step that was read. `latencies` are, in seconds, the median and the slowest of the cells that had to change."""
+    """One step that was read. `latencies` are, in seconds, the median and the slowest of the cells that had to change; `barrier` the slowest of the canaries."""
 
     name: str
     cells: int
@@ -62,6 +62,7 @@ class StepLine(TypedDict):
     seconds: float
     latency_median: float | None
     latency_slowest: float | None
+    barrier: float | None
     findings: list[FindingLine]
     commands: list[str]
 

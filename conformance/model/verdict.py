@@ -28,7 +28,8 @@ class StepResult:
     """One step that was read: the cells that do not agree, and numbers about all of them.
 
     `readings` counts how often the matrix was read, `seconds` is the time the step took, and `latencies` holds, for the
-    cells that had to change, the seconds from the API's answer to the first agreeing reading.
+    cells that had to change, the seconds from the API's answer to the first agreeing reading. `barrier` is the same for the slowest
+    of the canaries that were changed after them; None where there were none, or where they did not show.
     """
 
     name: str
@@ -38,6 +39,7 @@ class StepResult:
     seconds: float = 0.0
     latencies: tuple[float, ...] = ()
     commands: tuple[str, ...] = ()
+    barrier: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

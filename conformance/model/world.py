@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 #: Set by the control plane on every namespace, and immutable.
 NAMESPACE_NAME_LABEL = "kubernetes.io/metadata.name"
 
+#: The namespace of the pods that the suite itself changes, to see when a plugin has heard of something. No case tries them.
+CANARY = "canary"
+
 
 class Protocol(StrEnum):
     """The protocols that a NetworkPolicy can name."""
@@ -144,6 +147,11 @@ class World:
     @property
     def running(self) -> tuple[Pod, ...]:
         return tuple(pod for pod in self.pods.values() if pod.phase is Phase.RUNNING)
+
+    @property
+    def tried(self) -> tuple[Pod, ...]:
+        """The running pods that cases try: all but the canaries."""
+        return tuple(pod for pod in self.running if pod.namespace != CANARY)
 
     def with_namespace(self, namespace: Namespace) -> Self:
         return replace(self, namespaces={**self.namespaces, namespace.name: namespace})

@@ -41,6 +41,7 @@ def _step(step: StepResult) -> StepLine:
         seconds=round(step.seconds, 3),
         latency_median=round(statistics.median(step.latencies), 4) if step.latencies else None,
         latency_slowest=round(max(step.latencies), 4) if step.latencies else None,
+        barrier=round(step.barrier, 4) if step.barrier is not None else None,
         findings=[_finding(cell) for cell in step.findings],
         commands=list(step.commands),
     )

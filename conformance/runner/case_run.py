@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from conformance.errors import CannotShow, ConformanceError
 from conformance.judge.compare import case_verdict, disagreements, early_observation, judge_early
 from conformance.judge.explain import explain
-from conformance.model.case import CreatePod
+from conformance.model.case import CreatePod, DeletePolicy
 from conformance.model.flow import flows
 from conformance.model.matrix import Cell, CellVerdict, Observed
 from conformance.model.state import State
@@ -20,10 +20,11 @@ from conformance.runner.settling import Settling
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from conformance.model.case import Case, Expectation, Step
+    from conformance.model.case import Action, Case, Expectation, Step
     from conformance.model.decision import Decision
     from conformance.model.flow import Flow
     from conformance.model.matrix import Observation
+    from conformance.runner.barrier import Barrier
     from conformance.runner.settling import Settled
     from conformance.runner.target import Arena
     from conformance.runner.timeouts import Clock, Timeouts
@@ -55,6 +56,7 @@ class CaseRun:
         case: Case,
         arena: Arena,
         baseline: Baseline,
+        barrier: Barrier | None,
         timeouts: Timeouts,
         clock: Clock,
         progress: Callable[[str], None],
@@ -62,11 +64,13 @@ class CaseRun:
         self._case = case
         self._arena = arena
         self._baseline = baseline
+        self._barrier = barrier
         self._timeouts = timeouts
         self._clock = clock
         self._progress = progress
         self._world = arena.world
         self._state = State(arena.world)
+        self._done: list[Action] = []
         self._steps: list[StepResult] = []
         self._notes: list[str] = []
         self._shown: Mapping[Flow, bool] = {}
@@ -97,8 +101,7 @@ class CaseRun:
 
     def _prepare(self) -> str:
         """Make what the case adds, and see that all of its flows connect before any policy; return why not."""
-        for action in self._case.setup:
-            self._state = carry_out(action, self._state, self._arena)
+        self._carry_out(self._case.setup)
         tried = self._flows()
         # What was open before is no baseline for pods and labels that the case has changed since.
         known = frozenset() if self._case.setup else self._baseline.open_flows
@@ -113,30 +116,40 @@ class CaseRun:
                 self._baseline.longest_silence, min(longest, self._timeouts.probe_ceiling)
             )
         self._shown = dict.fromkeys(tried, True)
+        if self._barrier is not None and (closed := self._barrier.close()):
+            self._barrier.give_up(self._settle(closed, self._timeouts.settle, hold=0.0).verdicts)
         return ""
 
     def _run_steps(self) -> str:
+        unread: list[Action] = []
         for step in self._case.steps:
             self._progress(step.name)
-            for action in step.actions:
-                self._state = carry_out(action, self._state, self._arena)
+            self._carry_out(step.actions)
+            unread.extend(step.actions)
             if step.expect is None:
                 continue
             decisions = evaluate(self._state, self._flows())
             if differing := disagreements(step.expect, decisions):
                 return _suite_disagrees(step, step.expect, differing)
-            result = self._read(step, step.expect, decisions)
+            result = self._read(step, step.expect, decisions, unread)
+            unread = []
             self._steps.append(result)
             if result.findings:  # what follows would build on a state that is not there
                 break
         return ""
 
-    def _read(self, step: Step, expect: Expectation, decisions: Mapping[Flow, Decision]) -> StepResult:
+    def _carry_out(self, actions: Sequence[Action]) -> None:
+        for action in actions:
+            self._state = carry_out(action, self._state, self._arena)
+            self._done.append(action)
+
+    def _read(
+        self, step: Step, expect: Expectation, decisions: Mapping[Flow, Decision], actions: Sequence[Action]
+    ) -> StepResult:
         began = self._clock.now()
         expected = {flow: expect.allows(flow) for flow in decisions}
         changes = any(self._shown.get(flow) is not wanted for flow, wanted in expected.items())
-        hold = self._timeouts.hold if changes else self._timeouts.quiet
-        settled = self._settle(expected, self._timeouts.settle, max(hold, step.hold))
+        settled, behind = self._settle_step(expected, actions, step.hold, changes=changes)
         self._shown = expected
         if settled.flipped and not settled.verdicts:
             flipped = ", ".join(sorted(str(flow) for flow in settled.flipped))
@@ -154,7 +167,30 @@ class CaseRun:
             seconds=self._clock.now() - began,
             latencies=tuple(sorted(settled.latencies.values())),
             commands=self._commands(cells),
+            barrier=behind,
         )
+
+    def _settle_step(
+        self, expected: Mapping[Flow, bool], actions: Sequence[Action], hold: float, *, changes: bool
+    ) -> tuple[Settled, float | None]:
+        """Settle a step and the canaries behind it; return what became of it, and the seconds that the canaries took.
+
+        Canaries that never show accuse nobody. A step that changes nothing, and has none, must stay as it is for longer.
+        """
+        barrier, began = self._barrier, self._clock.now()
+        canaries = barrier.behind(actions) if barrier else {}
+        proven = changes or barrier is None or barrier.proves(actions)
+        least = self._timeouts.hold if proven else self._timeouts.quiet
+        both = self._settle({**expected, **canaries}, self._timeouts.settle, max(hold, least), since=began)
+        settled, behind = both.of(expected), both.of(canaries)
+        if barrier is None or not behind.verdicts:
+            return settled, max(behind.latencies.values(), default=0.0) if canaries else None
+        barrier.give_up(behind.verdicts)
+        self._notes.append(f"canaries did not show what they must within {self._timeouts.settle:g} s: {_some(behind)}")
+        if not settled.verdicts:
+            least = self._timeouts.hold if changes else self._timeouts.quiet
+            settled = self._settle(expected, self._timeouts.settle, max(hold, least))
+        return settled, None
 
     def _early(
         self, step: Step, expected: Mapping[Flow, bool], decisions: Mapping[Flow, Decision], settled: Settled
@@ -181,12 +217,13 @@ class CaseRun:
     def _clean_up(self, verdict: Verdict) -> Verdict:
         """Leave the arena as if no policy had ever been; what stays closed is a finding of this case."""
         self._progress("cleaning up")
+        undone = (*self._done, *map(DeletePolicy, self._state.policies))
         try:
             take_back(self._state, self._world, self._arena)
             self._state = State(self._arena.world)
             tried = self._flows()
             began = self._clock.now()
-            settled = self._settle(dict.fromkeys(tried, True), self._timeouts.settle, hold=0.0)
+            settled, _ = self._settle_step(dict.fromkeys(tried, True), undone, hold=0.0, changes=True)
         except ConformanceError as error:
             self._notes.append(f"the arena is given up, since it could not be put back: {error.message}")
             return verdict
@@ -214,8 +251,10 @@ class CaseRun:
         )
         return max(verdict, case_verdict(cells), key=(Verdict.PASS, Verdict.ERROR, Verdict.FAIL).index)
 
-    def _settle(self, expected: Mapping[Flow, bool], deadline: float, hold: float) -> Settled:
-        settling = Settling(self._probe, expected, self._clock, patient=self._probe_patiently)
+    def _settle(
+        self, expected: Mapping[Flow, bool], deadline: float, hold: float, since: float | None = None
+    ) -> Settled:
+        settling = Settling(self._probe, expected, self._clock, patient=self._probe_patiently, since=since)
         return settling.run(deadline=deadline, hold=hold)
 
     def _probe(self, tried: Sequence[Flow]) -> Mapping[Flow, Observation]:
@@ -262,9 +301,13 @@ def _cells(settled: Settled, expected: Mapping[Flow, bool], decisions: Mapping[F
 
 
 def _not_connected(settled: Settled) -> str:
+    return f"the world does not connect before any policy: {_some(settled)}"
+
+
+def _some(settled: Settled) -> str:
+    """Name the first few cells that do not agree, and what was seen of them."""
     examples = [f"{flow} {settled.observations[flow].observed}" for flow in sorted(settled.verdicts)]
-    shown = "; ".join(examples[:5]) + (f"; and {len(examples) - 5} more" if len(examples) > 5 else "")  # noqa: PLR2004
-    return f"the world does not connect before any policy: {shown}"
+    return "; ".join(examples[:5]) + (f"; and {len(examples) - 5} more" if len(examples) > 5 else "")  # noqa: PLR2004
 
 
 def _suite_disagrees(step: Step, expect: Expectation, differing: Sequence[Decision]) -> str:

@@ -10,6 +10,7 @@ from conformance.errors import ArenaFailed, ConformanceError
 from conformance.model.case import Tier
 from conformance.model.default_world import default_world
 from conformance.model.verdict import CaseResult, Verdict
+from conformance.runner.barrier import Barrier, with_canaries
 from conformance.runner.case_run import Baseline, CaseRun
 
 if TYPE_CHECKING:
@@ -66,9 +67,12 @@ class Session:
         self._timeouts = target.timeouts.updated(self._rules.timeouts)
         self._name = name
         self._world = world or default_world()
+        if not target.at_once:
+            self._world = with_canaries(self._world)
         self._progress = progress
         self._arena: Arena | None = None
         self._baseline = Baseline()
+        self._barrier: Barrier | None = None
         self._opened = 0
         self._failures = 0
         self._enforces = False
@@ -98,7 +102,7 @@ class Session:
         if missing:
             reason = "; ".join(f"{feature}: {unsupported[feature]}" for feature in missing)
             return CaseResult(case, Verdict.UNSUPPORTED, reason=reason)
-        run = CaseRun(case, arena, self._baseline, self._timeouts, self._target.clock, self._progress)
+        run = CaseRun(case, arena, self._baseline, self._barrier, self._timeouts, self._target.clock, self._progress)
         try:
             result = run.run()
         except Exception as error:  # noqa: BLE001 -- a bug of ours must not look like a verdict on an implementation
@@ -130,6 +134,7 @@ class Session:
             self._failures = 0
             self._doubtful = False
             self._baseline = Baseline()
+            self._barrier = None if self._target.at_once else Barrier(self._arena)
         return self._arena
 
     def _give_up(self) -> None:

@@ -16,7 +16,7 @@ from conformance.judge.compare import confirm, judge
 from conformance.model.matrix import CellVerdict, Observed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from tenacity import RetryCallState
 
@@ -49,19 +49,38 @@ class Settled:
     flipped: Counter[Flow] = field(default_factory=Counter)
     readings: int = 0
 
+    def of(self, flows: Collection[Flow]) -> Settled:
+        """Return what became of some of the cells."""
+        return Settled(
+            {flow: each for flow, each in self.observations.items() if flow in flows},
+            {flow: each for flow, each in self.verdicts.items() if flow in flows},
+            {flow: each for flow, each in self.latencies.items() if flow in flows},
+            Counter({flow: each for flow, each in self.attempts.items() if flow in flows}),
+            Counter({flow: each for flow, each in self.flipped.items() if flow in flows}),
+            self.readings,
+        )
+
 
 class Settling:
-    """One step's reading. `expected` says of every flow whether it must pass.
+    """One step's reading. `expected` says of every flow whether it must pass, `since` when the changes were made that must show.
 
     `patient` reads as `read` does and gives silent flows more time: it is what an accusation rests on.
     """
 
-    def __init__(self, read: Read, expected: Mapping[Flow, bool], clock: Clock, *, patient: Read | None = None) -> None:
+    def __init__(
+        self,
+        read: Read,
+        expected: Mapping[Flow, bool],
+        clock: Clock,
+        *,
+        patient: Read | None = None,
+        since: float | None = None,
+    ) -> None:
         self._read = read
         self._patient = patient or read
         self._expected = expected
         self._clock = clock
-        self._start = clock.now()
+        self._start = clock.now() if since is None else since
         self._reading_began = self._start
         self._last: dict[Flow, CellVerdict] = {}
         self._measured: dict[Flow, CellVerdict] = {}

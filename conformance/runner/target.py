@@ -86,7 +86,14 @@ class Arena(Protocol):
 
 
 class Target(Protocol):
-    """A place where policies are enforced. `clock` is the time that it lives in, `timeouts` how long things may take there."""
+    """A place where policies are enforced.
+
+    `clock` is the time that it lives in, `timeouts` how long things may take there, and `at_once` whether a change is in force when the
+    method that makes it returns: then nothing has to be awaited.
+    """
+
+    @property
+    def at_once(self) -> bool: ...
 
     @property
     def clock(self) -> Clock: ...

@@ -18,7 +18,7 @@ class Timeouts:
     - `settle`: how long a change may take until every cell agrees; longer is a failure, shorter is only reported
     - `connect`: how long a world without policies may take until everything connects
     - `hold`: how long an agreeing matrix is left alone before it is read again in full
-    - `quiet`: the same for a step after which nothing must have changed, where agreement proves less
+    - `quiet`: the same for a step after which nothing must have changed, where no canary shows that it was heard of
     - `probe_floor`, `probe_ceiling`: the least and the most that a silent flow is given; in between it is four times the
       longest silence before an answer in the last reading in which everything passed
     """

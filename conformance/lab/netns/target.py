@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 class NetnsTarget:
     """A target as `runner.target.Target` describes it. Nothing is started before the first arena is opened."""
 
+    at_once: ClassVar[bool] = True
     clock: ClassVar[Clock] = SystemClock()
     #: Rules are in force when a change returns, and no packet leaves the machine: there is little to wait for.
     timeouts: ClassVar[Timeouts] = Timeouts(

@@ -55,6 +55,7 @@ def step(**changes: Any) -> StepLine:
         "seconds": 30.75,
         "latency_median": None,
         "latency_slowest": None,
+        "barrier": None,
         "findings": [],
         "commands": [],
     }

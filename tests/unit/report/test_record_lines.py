@@ -70,6 +70,7 @@ def test_a_step_with_a_finding(declared: bool) -> None:
         "seconds": 0.5,
         "latency_median": None,
         "latency_slowest": None,
+        "barrier": None,
         "findings": [],
         "commands": [],
     }
@@ -80,6 +81,7 @@ def test_a_step_with_a_finding(declared: bool) -> None:
         "seconds": 3.142,
         "latency_median": 0.2,
         "latency_slowest": 0.3,
+        "barrier": None,
         "commands": ["kubectl", "kubectl"],
         "findings": [
             {
