@@ -153,13 +153,15 @@ def check(paths: Paths = None) -> None:
     """Read case files without a cluster, and tell everything that is wrong with them."""
     from conformance.casefile.lint import lint  # noqa: PLC0415 -- verbs import what they need
     from conformance.judge.explain import explain  # noqa: PLC0415 -- as above
+    from conformance.model.declared import declared_steps  # noqa: PLC0415 -- as above
     from conformance.runner.rehearsal import rehearse  # noqa: PLC0415 -- as above
 
     cases = _load(_paths(paths))
-    problems = lint(cases)
+    walked = [(case, tuple(declared_steps(case))) for case in cases]
+    problems = lint(walked)
     for problem in problems:
         err.print(str(problem), markup=False)
-    wrong = [(case, each) for case in cases for each in rehearse(case)]
+    wrong = [(case, each) for case, steps in walked for each in rehearse(steps)]
     for _, differing in groupby(wrong, key=lambda found: (found[0].id, found[1].step.name)):
         found = [each for _, each in differing]
         for each in found[:_MOST_DIFFERENCES]:

@@ -26,7 +26,7 @@ from conformance.model.state import State
 from conformance.model.world import Phase
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Iterator
+    from collections.abc import Iterable
 
     from conformance.casefile.source import Path, Source
     from conformance.model.case import Action, Case, Expectation, Row
@@ -134,29 +134,35 @@ def _meant(name: str, known: Iterable[str]) -> str:
 def _rows(source: Source, path: Path, expect: Expectation, tried: tuple[Flow, ...], *, external: bool) -> None:
     if not tried:
         source.complain(path, "this step tries no flow at all")
+    sources, destinations = {flow.source for flow in tried}, {flow.destination for flow in tried}
     for name, rows in (("allow", expect.allow), ("deny", expect.deny)):
         for index, row in enumerate(rows):
-            for text in _idle(row, tried):
+            text = (
+                _unmet(row.sources, sources, "source")
+                or _unmet(row.destinations, destinations, "destination")
+                or _idle(row, tried)
+            )
+            if text:
                 lost = not external and any("ext" in each for each in (*row.sources, *row.destinations))
                 hint = "; ext is tried only by cases with an external-… feature" if lost else ""
                 source.complain((*path, name, index), f"{row.text!r}: {text}{hint}")
 
 
-def _idle(row: Row, tried: tuple[Flow, ...]) -> Iterator[str]:
-    """Yield what in a row has no effect: each is most likely a typo, and behind a `!` it would allow or deny too much."""
-    sources, destinations = {flow.source for flow in tried}, {flow.destination for flow in tried}
-    for patterns, refs, what in ((row.sources, sources, "source"), (row.destinations, destinations, "destination")):
-        for pattern in patterns:
-            if not any(matches_ref(pattern, ref) for ref in refs):
-                yield f"{pattern} is the {what} of none of the flows that this step tries"
-                return
+def _unmet(patterns: Iterable[str], refs: Iterable[str], what: str) -> str:
+    """Say which pattern names nobody: most likely a typo, and behind a `!` it would allow or deny too much."""
+    for pattern in patterns:
+        if not any(matches_ref(pattern, ref) for ref in refs):
+            return f"{pattern} is the {what} of none of the flows that this step tries"
+    return ""
+
+
+def _idle(row: Row, tried: Iterable[Flow]) -> str:
+    """Say what in a row, whose names are all right, has no effect on the flows that this step tries."""
     if not any(row.matches(flow) for flow in tried):
-        yield "matches none of the flows that this step tries"
-    elif row.ports is not None:
-        used: Container[int] = {flow.port for flow in tried if row.matches(flow)}
-        idle = [str(port) for port in sorted(row.ports) if port not in used]
-        if idle:
-            yield f"names ports that this step does not try there: {_some(idle)}"
+        return "matches none of the flows that this step tries"
+    used = {flow.port for flow in tried if row.matches(flow)} if row.ports else set()
+    idle = [str(port) for port in sorted(row.ports or ()) if port not in used]
+    return f"names ports that this step does not try there: {_some(idle)}" if idle else ""
 
 
 def _some(words: list[str]) -> str:

@@ -7,42 +7,47 @@ from __future__ import annotations
 
 import json
 import re
+from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from conformance.casefile.source import Problem
 from conformance.model.case import ApplyPolicy, Tier
-from conformance.model.default_world import default_world
-from conformance.model.flow import flows
 from conformance.model.source import Location
-from conformance.model.state import State
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from conformance.model.case import Case
+    from conformance.model.declared import DeclaredStep
     from conformance.model.policy import NetworkPolicy
+    from conformance.model.world import World
 
 _MUST = re.compile(r"\bMUST\b")
+_ONE_SENTENCE = re.compile(r"[A-Z][^.!?\n]*(?:\.[A-Za-z0-9][^.!?\n]*)*\.")
 _METADATA = {"name", "namespace"}
 
 
-def lint(cases: Iterable[Case]) -> tuple[Problem, ...]:
-    """Return what should be better about cases; each problem stands at the case or the step that has it."""
-    first: dict[Any, Case] = {}
+def lint(cases: Iterable[tuple[Case, Sequence[DeclaredStep]]]) -> tuple[Problem, ...]:
+    """Return what should be better about cases, given with their steps; each problem stands at the case or the step that has it."""
+    alike: dict[Any, list[tuple[Case, list[World]]]] = defaultdict(list)
     problems: list[Problem] = []
-    for case in cases:
+    for case, steps in cases:
         problems += _sentence(case)
         problems += _metadata(case)
-        shown = tuple(_shown(case, problems))
-        other = first.setdefault(shown, case)
-        if other is not case:
+        problems += (problem for step in steps for problem in _one_sided(case, step))
+        worlds = [step.state.world for step in steps]
+        others = alike[case.probe, case.external, tuple(map(_shown, steps))]
+        if other := next((known for known, its in others if its == worlds), None):
             problems.append(Problem(_place(case), "", f"{case.id} shows the same as {other.id}: {_place(other)}"))
+        others.append((case, worlds))
     return tuple(problems)
 
 
 def _sentence(case: Case) -> Iterator[Problem]:
     if case.tier is not Tier.OBSERVED and not _MUST.search(case.requirement):
         yield Problem(_place(case), "requirement", "what is judged has a MUST or a MUST NOT; else the tier is observed")
+    if not _ONE_SENTENCE.fullmatch(case.requirement):
+        yield Problem(_place(case), "requirement", "one sentence: it begins with a capital and ends with a full stop")
 
 
 def _metadata(case: Case) -> Iterator[Problem]:
@@ -53,32 +58,21 @@ def _metadata(case: Case) -> Iterator[Problem]:
                 yield Problem(policy.location or _place(case), "", text)
 
 
-def _shown(case: Case, problems: list[Problem]) -> Iterator[Any]:
-    """Yield how each reading of a case comes about and what it shows, so that two cases can be compared.
+def _one_sided(case: Case, declared: DeclaredStep) -> Iterator[Problem]:
+    sides = set(declared.allowed)
+    if declared.state.policies and not declared.step.one_sided and len(sides) == 1:
+        what, who = ("passes", "enforces nothing") if sides.pop() else ("is blocked", "blocks everything")
+        text = f"every flow of step {declared.step.name!r} {what}, so a cluster that {who} would do: show the other side too, or say why not in `oneSided`"
+        yield Problem(declared.step.location or _place(case), "", text)
 
-    Steps that show one side only are problems.
-    """
-    state = State(default_world())
-    for action in case.setup:
-        state = state.after(action)
-    for step in case.steps:
-        for action in step.actions:
-            state = state.after(action)
-        if step.expect is None:
-            continue
-        tried = flows(state.world, case.probe, external=case.external)
-        passing = frozenset(flow for flow in tried if step.expect.allows(flow))
-        if state.policies and not step.one_sided and len(passing) in {0, len(tried)}:
-            what, who = ("passes", "enforces nothing") if passing else ("is blocked", "blocks everything")
-            text = f"every flow of step {step.name!r} {what}, so a cluster that {who} would do: show the other side too, or say why not in `oneSided`"
-            problems.append(Problem(step.location or _place(case), "", text))
-        yield (
-            tuple(type(action).__name__ for action in step.actions),
-            passing,
-            len(tried),
-            frozenset(map(_content, state.policies.values())),
-            repr((state.world.namespaces, state.world.pods, state.world.services)),
-        )
+
+def _shown(declared: DeclaredStep) -> Any:
+    """Return how a reading comes about and what it shows, so that two can be compared; the world is compared besides."""
+    return (
+        tuple(type(action).__name__ for action in declared.step.actions),
+        declared.allowed,
+        frozenset(map(_content, declared.state.policies.values())),
+    )
 
 
 def _content(policy: NetworkPolicy) -> str:

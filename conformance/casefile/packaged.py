@@ -18,7 +18,8 @@ def cases() -> Path:
 
 def shown(file: Path, root: Path | None = None) -> str:
     """Return how a case file is written in messages and records: `cases/…` for the suite's own, wherever it is installed."""
+    resolved = file.resolve()
     for base in (cases().parent, root):
-        if base is not None and file.resolve().is_relative_to(base.resolve()):
-            return str(file.resolve().relative_to(base.resolve()))
+        if base is not None and resolved.is_relative_to(base.resolve()):
+            return str(resolved.relative_to(base.resolve()))
     return str(file)

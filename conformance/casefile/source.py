@@ -108,18 +108,20 @@ def _not_plain(text: str, shown_as: str) -> Iterator[Problem]:
     """Yield what case files do without, although it is YAML: anchors, tags, several documents, and depths without end."""
     documents = depth = 0
     for event in yaml.parse(text, _LOADER):
-        location = _location(shown_as, event.start_mark)
+        problem = ""
         if getattr(event, "anchor", None):
-            yield Problem(location, "", "anchors and aliases are not used in case files")
+            problem = "anchors and aliases are not used in case files"
         elif tag := getattr(event, "tag", None):
-            yield Problem(location, "", f"tags such as {_short(tag)} are not used in case files")
+            problem = f"tags such as {_short(tag)} are not used in case files"
         documents += isinstance(event, yaml.DocumentStartEvent)
-        if documents > 1:
-            yield Problem(location, "", "a second document begins here: a file holds one")
-            return
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        if depth > _MOST_DEPTH:
-            yield Problem(location, "", f"nested more than {_MOST_DEPTH} deep")
+        if documents > 1:
+            problem = "a second document begins here: a file holds one"
+        elif depth > _MOST_DEPTH:
+            problem = f"nested more than {_MOST_DEPTH} deep"
+        if problem:
+            yield Problem(_location(shown_as, event.start_mark), "", problem)
+        if documents > 1 or depth > _MOST_DEPTH:
             return
 
 

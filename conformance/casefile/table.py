@@ -63,7 +63,7 @@ class _Filling:
 
     def document(self, table_id: str) -> Source:
         made = Source(self.table.file)
-        made.data = self._value(made, ("case",), (), 0)
+        made.data = self._value(made, ("case",), self.table.data["case"], (), 0)
         identity = "-".join([table_id, *(entry for _, _, entry in self.entries.values())])
         row = self.table.at(list(self.entries.values())[-1], key=True)
         if isinstance(made.data, dict):
@@ -72,35 +72,39 @@ class _Filling:
                 made.value_places[field,] = row
         return made
 
-    def _value(self, made: Source, path: Path, here: Path, depth: int) -> Any:
+    def _value(self, made: Source, path: Path, raw: Any, here: Path, depth: int) -> Any:
         """Fill in what stands at a path of the table; `here` is where it goes in the case."""
-        raw = _within(self.table.data, path)
         made.value_places[here] = self.table.at(path)
         if isinstance(raw, dict):
             filled = {}
-            for key in raw:
+            for key, value in raw.items():
                 name = self._text((*path, key), key, depth)
                 made.key_places[*here, name] = self.table.at((*path, key), key=True)
-                filled[name] = self._value(made, (*path, key), (*here, name), depth)
+                filled[name] = self._value(made, (*path, key), value, (*here, name), depth)
             return filled
         if isinstance(raw, list):
             items: list[Any] = []
-            for place, level in self._items(path, depth):
-                items.append(self._value(made, place, (*here, len(items)), level))
+            for place, item, level in self._items(path, raw, depth):
+                items.append(self._value(made, place, item, (*here, len(items)), level))
             return items
         if not isinstance(raw, str):
             return raw
         field = self._asked_for(path, raw, depth)
-        return self._value(made, field, here, depth + 1) if field else self._text(path, raw, depth)
+        return (
+            self._value(made, field, _within(self.table.data, field), here, depth + 1)
+            if field
+            else self._text(path, raw, depth)
+        )
 
-    def _items(self, path: Path, depth: int) -> Iterator[tuple[Path, int]]:
-        """Yield where the items of a list stand: those of another list in place of a hole that asks for it."""
-        for index, item in enumerate(_within(self.table.data, path)):
+    def _items(self, path: Path, raw: list[Any], depth: int) -> Iterator[tuple[Path, Any, int]]:
+        """Yield the items of a list and where they stand: those of another list in place of a hole that asks for it."""
+        for index, item in enumerate(raw):
             field = self._asked_for((*path, index), item, depth) if isinstance(item, str) else None
-            if field and isinstance(_within(self.table.data, field), list):
-                yield from self._items(field, depth + 1)
+            other = _within(self.table.data, field) if field else None
+            if field and isinstance(other, list):
+                yield from self._items(field, other, depth + 1)
             else:
-                yield (*path, index), depth
+                yield (*path, index), item, depth
 
     def _asked_for(self, path: Path, text: str, depth: int) -> Path | None:
         """Return the path of the field that a text stands for which is nothing but a hole."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Self
 
 from conformance.model.world import Protocol
@@ -44,43 +44,35 @@ class Flow:
 DEFAULT_PROBE = ((80, Protocol.TCP), (81, Protocol.TCP), (80, Protocol.UDP), (81, Protocol.UDP))
 
 
-#: The last answers of `flows`: most steps change only policies, and most cases begin with the same world.
-_LATELY: deque[tuple[World, tuple[frozenset[tuple[int, Protocol]], bool], tuple[Flow, ...]]] = deque(maxlen=16)
-
-
 def flows(world: World, probe: Iterable[tuple[int, Protocol]], *, external: bool) -> tuple[Flow, ...]:
     """List the flows of a full reading: every running pod to every server that it can be judged on.
 
     Never a pod to itself, by its own address or through a Service that it backs: the specification leaves these open.
     `external` adds the endpoints outside the cluster, as clients of pods and as servers.
     """
-    wanted = (frozenset(probe), external)
-    for known, asked, found in _LATELY:
-        if known is world and asked == wanted:
-            return found
-    found = tuple(_flows(world, *wanted))
-    _LATELY.append((world, wanted, found))
-    return found
+    wanted = frozenset(probe)
+    pods = {pod.ref: _tried(pod, wanted) for pod in world.tried}
+    outside = {each.ref: _tried(each, wanted) for each in world.endpoints.values()} if external else {}
+    found: list[Flow] = []
+    for source in pods:
+        for destination, ports in (*pods.items(), *outside.items()):
+            if destination != source:
+                found += _between(source, destination, ports)
+        for service in world.services.values():
+            found += _to_service(source, service, world)
+    for source in outside:
+        for destination, ports in pods.items():
+            found += _between(source, destination, ports)
+    return tuple(found)
 
 
-def _flows(world: World, probe: frozenset[tuple[int, Protocol]], external: bool) -> Iterator[Flow]:
-    endpoints = tuple(world.endpoints.values()) if external else ()
-    sources: tuple[Pod | Endpoint, ...] = (*world.tried, *endpoints)
-    for source in sources:
-        for destination in world.tried:
-            if destination.ref != source.ref:
-                yield from _to_servers(source.ref, destination, probe)
-        if source.ref in world.pods:
-            for endpoint in endpoints:
-                yield from _to_servers(source.ref, endpoint, probe)
-            for service in world.services.values():
-                yield from _to_service(source.ref, service, world)
+def _tried(owner: Pod | Endpoint, probe: frozenset[tuple[int, Protocol]]) -> tuple[tuple[int, Protocol], ...]:
+    return tuple(place for each in owner.servers if (place := (each.port, each.protocol)) in probe)
 
 
-def _to_servers(source: str, destination: Pod | Endpoint, probe: frozenset[tuple[int, Protocol]]) -> Iterator[Flow]:
-    for server in destination.servers:
-        if (server.port, server.protocol) in probe:
-            yield Flow(source, destination.ref, server.port, server.protocol)
+@lru_cache(maxsize=4096)  # most cases try the same flows: those between the default pods
+def _between(source: str, destination: str, ports: tuple[tuple[int, Protocol], ...]) -> tuple[Flow, ...]:
+    return tuple(Flow(source, destination, port, protocol) for port, protocol in ports)
 
 
 def _to_service(source: str, service: Service, world: World) -> Iterator[Flow]:

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from conformance.casefile.lint import lint
+from conformance.model.declared import declared_steps
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from conformance.casefile.source import Problem
     from conformance.model.case import Case
 
 POLICY = """\
@@ -29,6 +31,10 @@ steps:
 """
 
 
+def linted(*cases: Case) -> tuple[Problem, ...]:
+    return lint([(case, tuple(declared_steps(case))) for case in cases])
+
+
 @pytest.fixture
 def told(load: Callable[[str], Case], whole: Callable[..., str]) -> Callable[..., list[str]]:
     """Return what is told about cases that differ from the good one by what is replaced."""
@@ -38,7 +44,7 @@ def told(load: Callable[[str], Case], whole: Callable[..., str]) -> Callable[...
         for old, new in replaced:
             assert old in text
             text = text.replace(old, new)
-        return [str(each) for each in lint([load(text)])]
+        return [str(each) for each in linted(load(text))]
 
     return tell
 
@@ -75,10 +81,28 @@ def test_what_is_judged_has_a_must(told: Callable[..., list[str]]) -> None:
     assert told(("MUST NOT accept", "MAY accept"), ("tier: core", "tier: observed")) == []
 
 
+@pytest.mark.parametrize("text", ["a pod MUST.", "A pod MUST", "A pod MUST. So it is.", "A pod MUST!"])
+def test_a_requirement_is_one_sentence(told: Callable[..., list[str]], text: str) -> None:
+    (problem,) = told(("A pod MUST NOT accept what no policy allows.", text))
+    assert problem == "case.yaml:3:5: requirement: one sentence: it begins with a capital and ends with a full stop"
+
+
+def test_numbers_and_names_may_have_dots(told: Callable[..., list[str]]) -> None:
+    assert told(("what no policy allows.", "what ns.x at 10.0.0.1 sends.")) == []
+
+
 def test_two_cases_that_show_the_same_are_told(load: Callable[[str], Case], whole: Callable[..., str]) -> None:
     first = load(whole(steps=GOOD))
     again = load(whole(steps=GOOD.replace("name: deny", "name: again")).replace("K7QD", "K7QE"))
     other = load(
         whole(steps=GOOD.replace("namespace: x}", 'namespace: "y"}').replace("x/*", "y/*")).replace("K7QD", "K7QF")
     )
-    assert [each.text for each in lint([first, again, other])] == ["K7QE shows the same as K7QD: case.yaml:3:5"]
+    assert [each.text for each in linted(first, again, other)] == ["K7QE shows the same as K7QD: case.yaml:3:5"]
+
+
+def test_two_cases_of_different_worlds_are_not_the_same(load: Callable[[str], Case], whole: Callable[..., str]) -> None:
+    """Their flows and policies may be alike: it is the labels that differ."""
+    labelled = GOOD.replace("    apply:", "    label: {x/a: {app: KIND}}\n    apply:")
+    first = load(whole(steps=labelled.replace("KIND", "web")))
+    other = load(whole(steps=labelled.replace("KIND", "db")).replace("K7QD", "K7QE"))
+    assert linted(first, other) == ()
