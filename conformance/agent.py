@@ -12,7 +12,8 @@ A batch is one line of JSON: `{"id": 7, "timeout": 1.0, "jobs": [["10.0.0.9", 80
 `{"id": 7, "results": [["allowed", "y/b#1", 0.0011, "", 0.0004], ...]}` in the order of the jobs: outcome, who answered, seconds, detail,
 and how many of the seconds nothing at all was heard. A flow is silent once nothing was heard of its whole batch for the timeout, since while
 answers come in, the machine may just be busy; three timeouts are the most that any flow is given.
-`allowed` needs an answer that holds this probe's own nonce. `dropped` is silence, `rejected` a refusal, `failed` a fault on this side.
+`allowed` needs an answer that holds this probe's own nonce. `dropped` is silence, `rejected` a refusal. `failed` is a fault on this side, or a
+connection that was made and brought no answer: that is no block, whoever is at fault.
 With `--towards ADDRESS` the hello line says which own address this machine uses to speak to that one.
 `{"id": 8, "routes": [["10.0.0.9", "172.18.0.3"]]}` adds host routes first (an endpoint outside the cluster needs them).
 Every probe is a new socket with a source port of its own, since a reused five-tuple may belong to a connection that is still open.
@@ -446,7 +447,7 @@ class Probe:
         elif self.answer:
             self.foreign()
         else:
-            self.end("rejected", detail="connected, then closed without an answer")
+            self.end("failed", detail="connected, then closed without an answer")
 
     def silence(self) -> None:
         if self.over:
@@ -461,19 +462,24 @@ class Probe:
             self.client.loop.at(now + self.timeout, self.silence)
         elif self.answer:
             self.foreign()
+        elif self.connected:
+            self.end("failed", detail="connected, but no answer", silent=True)
         else:
-            self.end("dropped", detail="connected, but no answer" if self.connected else "")
+            self.end("dropped", silent=True)
 
     def foreign(self) -> None:
         self.end("misdelivered", detail=f"an answer without this probe's nonce: {self.answer[:80]!r}")
 
     def refuse(self, problem: int | None) -> None:
-        if problem == errno.ETIMEDOUT:
-            self.end("dropped")
+        reason = os.strerror(problem or 0)
+        if self.connected:
+            self.end("failed", detail=f"connected, then {reason}")
+        elif problem == errno.ETIMEDOUT:
+            self.end("dropped", silent=True)
         else:
-            self.end("rejected" if problem in REFUSALS else "failed", detail=os.strerror(problem or 0))
+            self.end("rejected" if problem in REFUSALS else "failed", detail=reason)
 
-    def end(self, outcome: str, identity: str = "", detail: str = "") -> None:
+    def end(self, outcome: str, identity: str = "", detail: str = "", *, silent: bool = False) -> None:
         self.over = True
         for sock in self.socks:
             with contextlib.suppress(KeyError, ValueError):  # one that was not watched yet
@@ -481,7 +487,7 @@ class Probe:
             sock.close()
         now = time.monotonic()
         waited = now - max(self.began, self.batch["heard"])
-        if outcome != "dropped":
+        if not silent:
             self.batch["heard"] = now
         result = [outcome, identity, round(now - self.began, 6), detail, round(waited, 6)]
         self.client.done(self.batch, self.index, result)

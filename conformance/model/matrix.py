@@ -15,10 +15,10 @@ class Observed(StrEnum):
     """What a probe saw. Only `allowed`, `dropped` and `rejected` say something about the network."""
 
     ALLOWED = "allowed"  #: the right server answered, with this probe's nonce
-    DROPPED = "dropped"  #: no answer within the timeout
-    REJECTED = "rejected"  #: refused, reset or unreachable
+    DROPPED = "dropped"  #: nothing came back within the timeout
+    REJECTED = "rejected"  #: refused, reset or unreachable, before there was a connection
     MISDELIVERED = "misdelivered"  #: another server answered
-    FAILED = "failed"  #: could not be measured: the stream broke, or the server is not proven alive
+    FAILED = "failed"  #: could not be measured: the stream broke, the server is not proven alive, or it connected and did not answer
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from conformance.errors import ProbeFailed
 from conformance.model.default_world import default_world
 from conformance.model.flow import flows
+from conformance.model.matrix import CellVerdict
 from conformance.model.policy import Direction, LabelSelector, NetworkPolicy
 from conformance.model.world import Protocol
 from conformance.runner.settling import Settling
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from conformance.model.flow import Flow
     from conformance.model.matrix import Observation
     from conformance.model.world import World
+    from conformance.runner.settling import Settled
     from conformance.runner.target import Arena, Target
 
 #: Enough for the slowest implementation that enforces anything; much less than a case's patience.
@@ -51,24 +54,33 @@ def _try(arena: Arena, target: Target) -> Smoke:
     def read(some: Sequence[Flow]) -> Mapping[Flow, Observation]:
         return arena.probe(some, _SILENCE)
 
-    def settle(wanted: bool, deadline: float) -> tuple[int, float]:
-        began = target.clock.now()
-        settled = Settling(read, dict.fromkeys(tried, wanted), target.clock).run(deadline=deadline, hold=0.0)
-        return len(settled.verdicts), target.clock.now() - began
+    def settle(wanted: bool, deadline: float) -> Settled:
+        return Settling(read, dict.fromkeys(tried, wanted), target.clock).run(deadline=deadline, hold=0.0)
 
-    wrong, seconds = settle(wanted=True, deadline=_CONNECT)
-    if wrong:
+    if wrong := settle(wanted=True, deadline=_CONNECT).verdicts:
         return Smoke(
-            False, f"{wrong} of {len(tried)} flows between {' and '.join(_PODS)} do not pass, without any policy"
+            False, f"{len(wrong)} of {len(tried)} flows between {' and '.join(_PODS)} do not pass, without any policy"
         )
     connected = f"{len(tried)} flows between {' and '.join(_PODS)} pass"
     arena.apply_policy(_deny())
-    wrong, seconds = settle(wanted=False, deadline=_ENFORCE)
-    if wrong:
-        return Smoke(
-            True, connected, False, f"{wrong} of {len(tried)} flows still pass {_ENFORCE:g} s after a policy denied all"
+    began = target.clock.now()
+    settled = settle(wanted=False, deadline=_ENFORCE)
+    seconds = target.clock.now() - began
+    if not settled.verdicts:
+        return Smoke(True, connected, True, f"a policy that denies all took effect within {seconds:.2f} s")
+    wrong = {flow: verdict for flow, verdict in settled.verdicts.items() if verdict is not CellVerdict.UNKNOWN}
+    if not wrong:
+        flow = min(settled.verdicts)
+        raise ProbeFailed(
+            f"{len(settled.verdicts)} of {len(tried)} flows could not be measured after a policy denied all",
+            causes=[f"{flow}: {settled.observations[flow].detail}"],
         )
-    return Smoke(True, connected, True, f"a policy that denies all took effect within {seconds:.2f} s")
+    return Smoke(
+        True,
+        connected,
+        False,
+        f"{len(wrong)} of {len(tried)} flows still pass {_ENFORCE:g} s after a policy denied all",
+    )
 
 
 def _world() -> World:

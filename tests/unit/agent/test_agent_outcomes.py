@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import struct
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -59,12 +60,11 @@ def test_a_udp_server_that_never_answers_is_dropped(prober: Agent, sockets: Call
     assert seconds >= SHORT
 
 
-def test_a_tcp_server_that_never_answers_is_dropped_and_the_detail_says_that_it_connected(
-    prober: Agent, sockets: Callable[..., socket.socket]
-) -> None:
+def test_a_connection_without_an_answer_is_no_block(prober: Agent, sockets: Callable[..., socket.socket]) -> None:
+    """It was made, so nothing blocks it; and who does not answer may just be slow."""
     silent = sockets("TCP")
     ((outcome, who, seconds, detail, _),) = prober.probe([HERE, port_of(silent), "TCP"], timeout=SHORT)
-    assert (outcome, who, detail) == ("dropped", "", "connected, but no answer")
+    assert (outcome, who, detail) == ("failed", "", "connected, but no answer")
     assert seconds >= SHORT
 
 
@@ -74,7 +74,7 @@ def test_a_syn_without_an_answer_is_dropped(prober: Agent, sockets: Callable[...
     assert (outcome, who, detail) == ("dropped", "", "")
 
 
-def test_a_connection_that_is_closed_without_an_answer_is_rejected(
+def test_a_connection_that_is_closed_without_an_answer_is_no_refusal(
     prober: Agent, sockets: Callable[..., socket.socket]
 ) -> None:
     server = sockets("TCP")
@@ -82,7 +82,29 @@ def test_a_connection_that_is_closed_without_an_answer_is_rejected(
     connection = accepted(server)
     connection.recv(100)
     connection.close()
-    assert prober.line()["results"][0][0::3] == ["rejected", "connected, then closed without an answer"]
+    assert prober.line()["results"][0][0::3] == ["failed", "connected, then closed without an answer"]
+
+
+def test_a_connection_that_is_reset_without_an_answer_is_no_refusal(
+    prober: Agent, sockets: Callable[..., socket.socket]
+) -> None:
+    server = sockets("TCP")
+    prober.send({"id": 1, "timeout": 10, "jobs": [[HERE, port_of(server), "TCP"]]})
+    connection = accepted(server)
+    connection.recv(100)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # closing resets
+    connection.close()
+    assert prober.line()["results"][0][0::3] == ["failed", "connected, then Connection reset by peer"]
+
+
+def test_a_connection_without_an_answer_gives_the_rest_of_the_batch_no_more_time(
+    prober: Agent, sockets: Callable[..., socket.socket]
+) -> None:
+    """Nothing was heard of it, so others are as silent as before."""
+    connecting, silent = port_of(sockets("TCP")), port_of(sockets("UDP"))
+    failed, dropped = prober.probe([HERE, connecting, "TCP"], [HERE, silent, "UDP"], timeout=SHORT)
+    assert [failed[0], dropped[0]] == ["failed", "dropped"]
+    assert dropped[2] < 2 * SHORT
 
 
 def test_a_foreign_tcp_server_is_misdelivered(prober: Agent, sockets: Callable[..., socket.socket]) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from runner_fakes import ALLOWED, DROPPED, FAILED, Late, always
+from runner_fakes import ALLOWED, DROPPED, FAILED, Late, always, under_policies
 
-from conformance.errors import ActionFailed, ArenaFailed
+from conformance.errors import ActionFailed, ArenaFailed, ProbeFailed
 from conformance.runner.smoke import smoke
 
 if TYPE_CHECKING:
@@ -36,6 +36,15 @@ def test_a_target_whose_pods_do_not_connect(target: ScriptedTarget, script: Scri
     assert (found.connects, found.enforces) == (False, False)
     assert found.connects_detail == "4 of 20 flows between x/a and x/b do not pass, without any policy"
     assert script.calls("apply_policy") == 0
+    assert script.arenas[0].closed == 1
+
+
+def test_flows_that_cannot_be_measured_do_not_mean_that_nothing_is_enforced(
+    target: ScriptedTarget, script: Script
+) -> None:
+    script.lenses = [under_policies(lambda _: True, FAILED)]
+    with pytest.raises(ProbeFailed, match="20 of 20 flows could not be measured after a policy denied all"):
+        smoke(target)
     assert script.arenas[0].closed == 1
 
 

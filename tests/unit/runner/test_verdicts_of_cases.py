@@ -165,6 +165,30 @@ def test_what_cannot_be_measured_is_an_error(session: Session, deny: Case, scrip
     )
 
 
+def test_connections_without_an_answer_accuse_nobody_and_prove_no_block(
+    session: Session, deny: Case, script: Script
+) -> None:
+    """Whether they must pass or must be blocked: they were made, and then something was too slow or broken."""
+    silent = Observation(Observed.FAILED, 1.0, "connected, but no answer")
+    script.lenses = [under_policies(lambda flow: flow.port == 80, silent)]
+    result = session.run(deny)
+    assert (result.verdict, findings(result)) == (Verdict.ERROR, {"closed": {"unknown"}})
+    assert {cell.declared for cell in result.steps[-1].findings} == {True, False}
+    assert result.reason.endswith("connected, but no answer")
+
+
+def test_a_slow_answer_after_a_connection_is_waited_for(session: Session, deny: Case, script: Script) -> None:
+    """It settles: later readings are given more time."""
+    silent = Observation(Observed.FAILED, 0.25, "connected, but no answer")
+
+    def slow(arena: ScriptedArena, _: Flow, seen: Observation) -> Observation:
+        impatient = script.log[-1][0] == "probe" and script.log[-1][2] < Timeouts().probe_ceiling
+        return silent if arena._state.policies and seen.observed is Observed.ALLOWED and impatient else seen
+
+    script.lenses = [slow]
+    assert session.run(deny).verdict is Verdict.PASS
+
+
 def test_what_cannot_be_measured_does_not_excuse_what_can(session: Session, deny: Case, script: Script) -> None:
     script.lenses = [under_policies(to("y/a"), FAILED), under_policies(to("x/a"), ALLOWED)]
     result = session.run(deny)
