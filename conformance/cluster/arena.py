@@ -142,10 +142,11 @@ class KubernetesArena:
         self._changed(DeleteNamespace(name))
 
     def create_pod(self, pod: Pod) -> None:
+        tries = from_start(self._world, pod)
         if pod.address_of:
-            self._put(pod, self._ended.address_of(self._world.pods[pod.address_of], pod))
+            self._put(pod, self._ended.address_of(self._world.pods[pod.address_of], pod, tries))
         else:
-            self._pods.create(pod, ActionFailed, from_start(self._world, pod))
+            self._pods.create(pod, ActionFailed, tries)
             self._place((pod,), ActionFailed)
         if pod.phase is not Phase.RUNNING:
             return

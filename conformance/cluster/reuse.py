@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 from conformance.errors import ActionFailed, CannotShow
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from conformance.cluster.pods import Placed, Pods
     from conformance.model.world import Pod
 
@@ -27,12 +29,15 @@ class EndedPods:
         self._pods = pods
         self._alike: dict[str, list[Pod]] = {}
 
-    def address_of(self, ended: Pod, wanting: Pod) -> Placed:
-        """Make `wanting` with the address of `ended`, or of one made like it; CannotShow where that takes too many pods."""
+    def address_of(self, ended: Pod, wanting: Pod, from_start: Sequence[str] = ()) -> Placed:
+        """Make `wanting` with the address of `ended`, or of one made like it; CannotShow where that takes too many pods.
+
+        `from_start` is what `wanting` tries from its start; see `Pods.create`.
+        """
         alike = self._alike.setdefault(ended.ref, [])
         addresses = set(ended.addresses)
         for _ in range(_ROUNDS):
-            self._pods.create(wanting, ActionFailed)
+            self._pods.create(wanting, ActionFailed, from_start)
             placed = self._pods.wait([wanting], ActionFailed)[wanting.ref]
             if addresses.intersection(placed.addresses):
                 return placed

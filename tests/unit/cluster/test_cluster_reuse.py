@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -26,8 +27,10 @@ class Ring:
         self.numbers = itertools.cycle([*range(2, size + 1), 1])
         self.placed: dict[str, Placed] = {}
         self.deleted: list[str] = []
+        self.tries: dict[str, set[tuple[str, ...]]] = defaultdict(set)
 
-    def create(self, pod: Pod, *_: Any) -> None:
+    def create(self, pod: Pod, _: Any, from_start: Sequence[str] = ()) -> None:
+        self.tries[pod.ref].add(tuple(from_start))
         self.placed[pod.ref] = Placed((f"10.0.0.{next(self.numbers)}",), "node")
 
     def wait(self, pods: Sequence[Pod], _: Any) -> Mapping[str, Placed]:
@@ -48,6 +51,13 @@ def test_the_address_is_one_of_pods_like_it_that_have_ended() -> None:
     assert set(ring.deleted) == set(ring.placed) - {OTHER.ref}
     ended.forget(JOB.ref)
     assert len(ring.deleted) == len(ring.placed) - 1
+
+
+def test_a_pod_that_is_made_anew_for_its_address_tries_flows_from_its_start_all_the_same() -> None:
+    ring = Ring(size=30)
+    EndedPods(ring).address_of(JOB, OTHER, ["10.0.0.9:80/TCP"])  # type: ignore[arg-type]
+    assert ring.tries.pop(OTHER.ref) == {("10.0.0.9:80/TCP",)}
+    assert set.union(*ring.tries.values()) == {()}
 
 
 def test_a_range_that_is_too_large_is_not_gone_through() -> None:
