@@ -6,6 +6,7 @@ import difflib
 from typing import TYPE_CHECKING
 
 from conformance.casefile.build import action_paths, created_paths, ports
+from conformance.casefile.coverage import check_covers
 from conformance.model import address
 from conformance.model.case import (
     ApplyPolicy,
@@ -35,7 +36,8 @@ if TYPE_CHECKING:
 
 
 def check(source: Source, case: Case) -> None:
-    """Walk through the case's states; problems go to the source."""
+    """Look up what the case covers, and walk through its states; problems go to the source."""
+    check_covers(source)
     state = State(default_world())
     for action, path in zip(case.setup, created_paths(source.data.get("world", {})), strict=True):
         state = _after(source, ("world", *path), state, action)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import replace
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from conformance.casefile.packaged import cases as packaged_cases
-from conformance.casefile.shape import found, mapping, unknown_fields
+from conformance.casefile.shape import found, mapping, meant, unknown_fields
 from conformance.casefile.source import read
-from conformance.errors import CaseFileError
 from conformance.model.coverage import CoverageList, CoverageRow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from conformance.casefile.source import Path as SourcePath
@@ -23,22 +24,35 @@ _FOLDER = "_coverage"
 _DEFECTS = "defect"
 
 
+def check_covers(source: Source) -> None:
+    """Complain about what a case covers that no list has."""
+    for index, text in enumerate(source.data.get("covers", ())):
+        name, _, key = text.partition(":")
+        known = _lists()
+        if name not in known:
+            problem = f"there is no list {name!r}, only {', '.join(known)}{meant(name, known)}"
+        elif key not in (keys := [row.key for row in known[name].rows]):
+            problem = f"the list {name} has no row {key!r}{meant(key, keys)}"
+        else:
+            continue
+        source.complain(("covers", index), problem)
+
+
 def coverage(cases: Iterable[Case]) -> tuple[CoverageList, ...]:
-    """Return every list with the cases that cover its rows; CaseFileError for a case that names a row that is not there."""
-    lists = {each.stem: _load(each) for each in sorted((packaged_cases() / _FOLDER).glob("*.yaml"))}
-    covering: dict[str, dict[str, list[str]]] = {name: {row.key: [] for row in lists[name].rows} for name in lists}
-    problems = []
+    """Return every list with the cases that cover its rows."""
+    covering: dict[tuple[str, str], list[str]] = defaultdict(list)
     for case in cases:
-        for name, key in _named(case):
-            if name in covering and key not in covering[name]:
-                problems.append(f"{case.location}: {case.id} covers {name}:{key}, which is no row of that list")
-            elif name in covering:
-                covering[name][key].append(case.id)
-    if problems:
-        raise CaseFileError(problems)
+        for named in _named(case):
+            covering[named].append(case.id)
     return tuple(
-        replace(each, cases={key: tuple(ids) for key, ids in covering[name].items()}) for name, each in lists.items()
+        replace(each, cases={row.key: tuple(covering[name, row.key]) for row in each.rows})
+        for name, each in _lists().items()
     )
+
+
+@cache
+def _lists() -> Mapping[str, CoverageList]:
+    return {each.stem: _load(each) for each in sorted((packaged_cases() / _FOLDER).glob("*.yaml"))}
 
 
 def _named(case: Case) -> Iterator[tuple[str, str]]:

@@ -44,7 +44,7 @@ spec: https://kubernetes.io/docs/
 tier: extended
 features: [ingress, named-port, external-client]
 defects: [M18, M01]
-covers: [upstream:1, recipe:deny-all]
+covers: [upstream:1, recipe:deny-all-traffic-to-an-application]
 probe: [82/TCP, 79-80/UDP, 80/UDP]
 world:
   services:
@@ -83,7 +83,7 @@ def test_everything(load: Load) -> None:
     assert (case.id, case.tier, case.spec) == ("K7QD", Tier.EXTENDED, "https://kubernetes.io/docs/")
     assert case.requirement == "A pod MUST NOT accept what no policy allows."
     assert case.features == {"ingress", "named-port", "external-client"}
-    assert (case.defects, case.covers) == (("M18", "M01"), ("upstream:1", "recipe:deny-all"))
+    assert (case.defects, case.covers) == (("M18", "M01"), ("upstream:1", "recipe:deny-all-traffic-to-an-application"))
     assert case.probe == ((82, TCP), (79, UDP), (80, UDP))
     assert case.external
     assert case.location == Location("case.yaml", 4, 5)

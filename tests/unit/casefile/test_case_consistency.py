@@ -178,3 +178,16 @@ steps:
         ("steps[1].label.x/q", "there is no pod x/q"),
         ("steps[1].expect.deny[0]", "w/* is the destination of none"),
     )
+
+
+def test_what_a_case_covers_is_in_a_list(whole: Whole, refused: Refused) -> None:
+    refused(
+        whole("covers: [upstream:1, «upstreem:1, «upstream:99, «cyclonus:rules-ingress-non]\n"),
+        ("covers[1]", "there is no list 'upstreem', only "),
+        ("covers[2]", "the list upstream has no row '99'"),
+        ("covers[3]", "the list cyclonus has no row 'rules-ingress-non'; did you mean rules-ingress-none?"),
+    )
+
+
+def test_the_list_that_was_meant_is_named(whole: Whole, refused: Refused) -> None:
+    refused(whole("covers: [«upstreem:1]\n"), ("covers[0]", "; did you mean upstream?"))

@@ -32,7 +32,7 @@ case:
   spec: https://kubernetes.io/docs/concepts/
   tier: core
   features: ["${direction}"]
-  covers: ["mine:${direction}-${peer}"]
+  covers: ["cyclonus:rules-${direction}-none"]
   steps:
     - name: one peer
       apply:
@@ -70,7 +70,7 @@ def test_a_table_is_one_case_for_each_combination(tmp_path: Path) -> None:
     first, last = cases[0], cases[-1]
     assert first.requirement == "A ingress rule for own pods MUST let pass what it selects, and nothing else."
     assert last.features == {"egress"}
-    assert last.covers == ("mine:egress-labelled",)
+    assert last.covers == ("cyclonus:rules-egress-none",)
     (action,) = last.steps[0].actions
     assert isinstance(action, ApplyPolicy)
     assert action.policy.egress[0].peers[0].pod_selector.match_labels == {"pod": "b"}  # type: ignore[union-attr]
