@@ -149,6 +149,28 @@ def list_cases(
 
 
 @app.command()
+def show(
+    wanted: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="ID...", help="ids, such as K7QD or 'XG22-*'; or case files, in which ids are then sought"
+        ),
+    ],
+) -> None:
+    """Show cases, complete, for a person who reads nothing else."""
+    from conformance.casefile.choose import choose  # noqa: PLC0415 -- verbs import what they need
+    from conformance.casefile.manifest_text import manifest_text  # noqa: PLC0415 -- as above
+    from conformance.report.case_page import case_page  # noqa: PLC0415 -- as above
+
+    files = [Path(each) for each in wanted if "/" in each or Path(each).exists()]
+    ids = [each for each in wanted if Path(each) not in files]
+    cases = _load(_paths(files))
+    pages = (case_page(case, manifest_text) for case in (choose(cases, ids) if ids else cases))
+    for number, page in enumerate(pages):
+        out.print(f"\n{'=' * 88}\n" * bool(number) + page, markup=False)
+
+
+@app.command()
 def check(paths: Paths = None) -> None:
     """Read case files without a cluster, and tell everything that is wrong with them."""
     from conformance.casefile.lint import lint  # noqa: PLC0415 -- verbs import what they need

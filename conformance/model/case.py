@@ -213,6 +213,8 @@ class Case:
     probe: tuple[tuple[int, Protocol], ...] = DEFAULT_PROBE
     location: Location | None = None
     digest: str = ""
+    #: How the expectations of the table that it is a row of were worked out.
+    rule: str = ""
 
     @property
     def is_row(self) -> bool:

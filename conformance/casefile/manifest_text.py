@@ -1,0 +1,26 @@
+"""A policy as the text of its manifest, for people."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_WIDTH = 88
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes what is there twice twice: an anchor would have to be looked up."""
+
+    def ignore_aliases(self, _: Any) -> bool:
+        return True
+
+
+def manifest_text(manifest: Mapping[str, Any]) -> str:
+    """Return a manifest as YAML that can be pasted, in the order of its file, with short mappings and lists on one line."""
+    return yaml.dump(
+        dict(manifest), Dumper=_Dumper, sort_keys=False, default_flow_style=None, allow_unicode=True, width=_WIDTH
+    )

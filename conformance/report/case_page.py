@@ -1,0 +1,202 @@
+"""One case, complete, for a person who reads nothing else. What must be seen is told from the case's own rows."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING
+
+from conformance.model.address import refs
+from conformance.model.case import (
+    ApplyPolicy,
+    CreateNamespace,
+    CreatePod,
+    CreateService,
+    DeleteNamespace,
+    DeletePod,
+    DeletePolicy,
+    LabelNamespace,
+    LabelPod,
+    ReplacePod,
+)
+from conformance.model.default_world import default_world
+from conformance.model.flow import flows
+from conformance.model.state import State
+from conformance.report.declared_grid import declared, grid_text, ports_text
+from conformance.report.world_text import namespace_text, pod_text, service_text, world_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from typing import Any
+
+    from conformance.model.case import Action, Case, Expectation, Row, Step
+    from conformance.report.declared_grid import Grid
+
+    AsText = Callable[[Mapping[str, Any]], str]
+
+_WIDTH = 88
+
+
+def case_page(case: Case, as_yaml: AsText) -> str:
+    """Return the page of a case; `as_yaml` writes a manifest."""
+    return "\n".join(_page(case, as_yaml))
+
+
+def _page(case: Case, as_yaml: AsText) -> Iterator[str]:
+    yield from _head(case)
+    usual = default_world()
+    state = State(usual)
+    for action in case.setup:
+        state = state.after(action)
+    names = _names(case)
+    yield ""
+    yield "WORLD, before the first step: no policy, and everything connects"
+    for line in world_text(state.world, usual, names, external=case.external):
+        yield from _wrapped(line, "  ", "      ")
+    served = ports_text((server.port, server.protocol) for pod in usual.pods.values() for server in pod.servers)
+    yield from _wrapped(f"Every pod serves {served}. Tried here: {ports_text(case.probe)}.", "  ")
+    before: Grid | None = None
+    for number, step in enumerate(case.steps, 1):
+        yield ""
+        yield from _wrapped(f"STEP {number} of {len(case.steps)}: {step.name}", "", "  ")
+        for action in step.actions:
+            lines = _action(action, state, names, as_yaml)
+            state = state.after(action)
+            yield from lines
+        yield from _wrapped(f"policies in force: {', '.join(sorted(state.policies)) or 'none'}", "  ", "    ")
+        if step.expect is None:
+            yield "  nothing is read after this step"
+            continue
+        yield from _must(step, step.expect)
+        grid = declared(flows(state.world, case.probe, external=case.external), step.expect)
+        yield from (f"    {line}".rstrip() for line in grid_text(grid, before))
+        before = grid
+    yield ""
+    yield from _notes(case)
+
+
+def _head(case: Case) -> Iterator[str]:
+    yield f"{case.id}  ({case.tier}; {', '.join(sorted(case.features))})"
+    if case.location:
+        yield f"{case.location.file}:{case.location.line}"
+    yield from _wrapped(case.requirement, "requirement:   ", " " * 15)
+    yield f"specification: {case.spec}"
+    if case.rule:
+        table = case.id.partition("-")[0]
+        yield from _wrapped(f"{table}. How its expectations were worked out: {case.rule}", "row of table:  ", " " * 15)
+
+
+def _names(case: Case) -> frozenset[str]:
+    """Return the names of ports that the case's policies and Services use."""
+    actions = [*case.setup, *(action for step in case.steps for action in step.actions)]
+    policies = [action.policy for action in actions if isinstance(action, ApplyPolicy)]
+    used = [port.port for policy in policies for rule in (*policy.ingress, *policy.egress) for port in rule.ports] + [
+        port.target_port for action in actions if isinstance(action, CreateService) for port in action.service.ports
+    ]
+    return frozenset(name for name in used if isinstance(name, str))
+
+
+def _action(action: Action, state: State, names: frozenset[str], as_yaml: AsText) -> Sequence[str]:
+    if isinstance(action, ApplyPolicy):
+        policy = action.policy
+        there = policy.ref in state.policies
+        text = as_yaml(policy.manifest).rstrip().splitlines()
+        what = f"replace the whole of policy {policy.ref} by" if there else f"create policy {policy.ref}"
+        return [f"  {what}:", *(f"    {line}" for line in text)]
+    return list(_wrapped(_changed(action, state, names), "  ", "    "))
+
+
+def _changed(action: Action, state: State, names: frozenset[str]) -> str:
+    match action:
+        case DeletePolicy(ref):
+            return f"delete policy {ref}"
+        case LabelPod(ref, labels):
+            return f"label pod {ref}: {_labelled(labels)}"
+        case LabelNamespace(name, labels):
+            return f"label namespace {name}: {_labelled(labels)}"
+        case CreateNamespace(namespace):
+            return f"create namespace {namespace_text(namespace)}"
+        case DeleteNamespace(name):
+            return f"delete namespace {name}, with all that is in it"
+        case CreatePod(pod):
+            return f"create pod {pod.ref} on worker {pod.node}: {pod_text(pod, names)}"
+        case ReplacePod(ref):
+            return f"delete pod {ref} and make it again, with the same labels; its address may be another"
+        case DeletePod(ref):
+            return f"delete pod {ref}"
+        case CreateService(service):
+            return f"create Service {service_text(service, state.world)}"
+        case _:
+            raise TypeError(action)
+
+
+def _labelled(labels: Mapping[str, str | None]) -> str:
+    return ", ".join(f"remove {key}" if value is None else f"set {key}={value}" for key, value in labels.items())
+
+
+def _must(step: Step, expect: Expectation) -> Iterator[str]:
+    default, other = ("passes", "is blocked") if expect.default else ("is blocked", "passes")
+    against, back = (expect.deny, expect.allow) if expect.default else (expect.allow, expect.deny)
+    yield f"  must be seen: everything that is tried {default}{', except:' if against else ''}"
+    for row in against:
+        yield from _wrapped(f"{_row(row)} {other}", "    ", "      ")
+    if back:
+        yield "  and of these exceptions are taken back:"
+    for row in back:
+        yield from _wrapped(f"{_row(row)} {default}", "    ", "      ")
+    if step.hold:
+        yield f"  and it must stay so for {step.hold:g} seconds"
+    if step.one_sided:
+        yield from _wrapped(f"that it is the same for all flows is meant: {step.one_sided}", "  ", "    ")
+
+
+def _row(row: Row) -> str:
+    ports = ""
+    if row.ports is not None and row.protocols is not None:
+        ports = ports_text((port, protocol) for port in row.ports for protocol in row.protocols)
+    elif row.ports is not None:
+        ports = f"{', '.join(map(str, sorted(row.ports)))} of every protocol"
+    elif row.protocols is not None:
+        ports = f"every port of {', '.join(sorted(row.protocols))}"
+    source = _refs(row.sources, negated=row.sources_negated)
+    destination = _refs(row.destinations, negated=row.destinations_negated)
+    return f"{row.text}: from {source} to {destination}, {ports or 'every port that is tried'},"
+
+
+def _refs(patterns: Sequence[str], *, negated: bool) -> str:
+    text = ", ".join(_ref(pattern) for pattern in patterns)
+    return f"everything but {text}" if negated else text
+
+
+def _ref(pattern: str) -> str:
+    namespace, slash, name = pattern.partition("/")
+    if pattern == "*":
+        return "everything"
+    if slash and "*" in {namespace, name}:
+        if namespace == name:
+            return "every pod"
+        return f"every pod of {namespace}" if name == "*" else f"every pod {name}"
+    return pattern
+
+
+def _notes(case: Case) -> Iterator[str]:
+    policies = [action.policy for step in case.steps for action in step.actions if isinstance(action, ApplyPolicy)]
+    notes = ["all: every port that is tried passes; -: none does; .: never tried, as a pod to itself always is."]
+    if len(case.steps) > 1:
+        notes.append("Steps build on each other: what one has changed stays until another changes it.")
+    notes.append("What must be seen must be seen once the step's changes have taken effect, and must stay so.")
+    named = sorted({ref for policy in policies for ref in refs(policy)})
+    if named:
+        shown = ", ".join(f"$({ref})" for ref in named)
+        notes.append(
+            f"{shown}: the address that this pod or endpoint has at the time of the run, as /32 (IPv6: /128) where "
+            "no size follows; /16, say, is the network of that size around it."
+        )
+    for note in notes:
+        yield from _wrapped(note, "", "  ")
+
+
+def _wrapped(text: str, first: str, rest: str | None = None) -> Iterator[str]:
+    yield from textwrap.wrap(
+        text, _WIDTH, initial_indent=first, subsequent_indent=first if rest is None else rest, break_on_hyphens=False,
+        break_long_words=False,
+    )  # fmt: skip
