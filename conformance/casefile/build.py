@@ -29,7 +29,7 @@ from conformance.model.case import (
     Tier,
 )
 from conformance.model.default_world import servers
-from conformance.model.world import Container, Namespace, Phase, Pod, Protocol, Service, ServicePort
+from conformance.model.world import Container, Namespace, Phase, Pod, Protocol, Service, ServicePort, ServiceType
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -231,4 +231,4 @@ def _service(document: ServiceDocument) -> Service:
         ServicePort(each.port, each.target_port if each.target_port is not None else each.port, Protocol(each.protocol))
         for each in document.ports
     )
-    return Service(document.namespace, document.name, document.selector, forwarded)
+    return Service(document.namespace, document.name, document.selector, forwarded, type=ServiceType(document.type))

@@ -24,7 +24,7 @@ from conformance.model.case import (
 from conformance.model.default_world import default_world
 from conformance.model.flow import flows
 from conformance.model.state import State
-from conformance.model.world import Phase
+from conformance.model.world import Phase, ServiceType
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from conformance.model.case import Action, Case, Expectation, Row
     from conformance.model.flow import Flow
     from conformance.model.world import World
+
+#: What a case with a NodePort Service needs: the Service itself, and somebody outside to connect to its node ports.
+_NODE_PORT_FEATURES = ("node-port", "external-client")
 
 
 def check(source: Source, case: Case) -> None:
@@ -51,10 +54,26 @@ def check(source: Source, case: Case) -> None:
                 here, "what a pod reaches from its start is judged by what held before: its step does nothing else"
             )
         if step.expect is not None:
+            _node_ports(source, here, state.world, case)
             tried = flows(state.world, case.probe, external=case.external)
             _rows(source, (*here, "expect"), step.expect, tried, external=case.external)
     if all(step.expect is None for step in case.steps):
         source.complain(("steps",), "no step says what must be seen: give one an `expect`")
+
+
+def _node_ports(source: Source, path: Path, world: World, case: Case) -> None:
+    """Complain about NodePort Services whose node ports would not be tried, or that the case does not say it needs."""
+    services = [each for each in world.services.values() if each.type is ServiceType.NODE_PORT]
+    if lacking := [each for each in _NODE_PORT_FEATURES if services and each not in case.features]:
+        text = f"{services[0].ref} is of type NodePort, and its node ports are tried from outside the cluster: add {' and '.join(lacking)}"
+        source.complain(("features",), text)
+    for service in services:
+        if world.entrance(service) is None:
+            text = (
+                f"the node ports of {service.ref} would not be tried, since every node has one of its backends, and what a node "
+                "sends to its own pods is always allowed: leave one of the two workers without"
+            )
+            source.complain(path, text)
 
 
 def _probe(source: Source, world: World) -> None:

@@ -83,10 +83,14 @@ class ServicePortDocument(_Document):
 
 
 class ServiceDocument(_Document):
-    """A ClusterIP Service. Without a selector it would have no backends."""
+    """A Service. Without a selector it would have no backends."""
 
     namespace: str
     name: Name
+    type: Annotated[
+        Literal["ClusterIP", "NodePort"],
+        Field(description="one of type NodePort is tried from outside the cluster too, by a port of a node"),
+    ] = "ClusterIP"
     selector: Annotated[Labels, Field(min_length=1)]
     ports: Annotated[list[ServicePortDocument], Field(min_length=1)]
 

@@ -17,8 +17,9 @@ from conformance.cluster.streams import open_exec
 from conformance.cluster.waiting import retried, until_none_left
 from conformance.errors import ActionFailed, ArenaFailed, ProbeFailed
 from conformance.model.case import DeleteNamespace, LabelNamespace, LabelPod
+from conformance.model.flow import reached_at
 from conformance.model.state import State
-from conformance.model.world import Phase, World
+from conformance.model.world import Phase, Protocol, ServiceType, World
 from conformance.runner.probing import Prober, from_start
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from conformance.model.flow import Flow
     from conformance.model.matrix import Early, Observation
     from conformance.model.policy import NetworkPolicy
-    from conformance.model.world import Namespace, Pod, Service
+    from conformance.model.world import Namespace, Node, Pod, Service
     from conformance.runner.probing import Stream
 
 _SIDE_BY_SIDE = 16
@@ -44,13 +45,15 @@ _NO_IPV6 = "the cluster gives its pods no IPv6 address"
 class KubernetesArena:
     """One world on one cluster. Not for several threads at once."""
 
-    def __init__(self, api: Api, options: KubernetesOptions, setting: Setting, towards: str) -> None:
+    def __init__(
+        self, api: Api, options: KubernetesOptions, setting: Setting, towards: str, nodes: tuple[Node, ...]
+    ) -> None:
         self._api = api
         self._options = options
         self._setting = setting
         self._names = setting.names
         self._timeouts = options.timeouts
-        self._world = World()
+        self._world = World(nodes=nodes)
         #: Namespaces on the cluster that are this arena's to delete; short names that it has or had.
         self._made: set[str] = set()
         self._known: set[str] = set()
@@ -84,7 +87,8 @@ class KubernetesArena:
             list(pool.map(lambda each: self._make_namespace(each, ArenaFailed), world.namespaces.values()))
             created = [pool.submit(self._pods.create, pod, ArenaFailed) for pod in pods]
             services = pool.map(lambda each: self._make_service(each, ArenaFailed), world.services.values())
-            self._world = replace(world, pods={}, endpoints={}, services={each.ref: each for each in services})
+            made = {each.ref: each for each in services}
+            self._world = replace(world, pods={}, endpoints={}, services=made, nodes=self._world.nodes)
             for each in created:
                 each.result()
             self._place(pods, ArenaFailed)
@@ -163,7 +167,10 @@ class KubernetesArena:
         self._world = self._world.without_pod(ref)
 
     def create_service(self, service: Service) -> None:
-        self._world = self._world.with_service(self._make_service(service, ActionFailed))
+        made = self._make_service(service, ActionFailed)
+        self._world = self._world.with_service(made)
+        if made.type is ServiceType.NODE_PORT and not self._policies:
+            self._outside.reach(made, self._world, self._prober)
 
     def delete_service(self, ref: str) -> None:
         service = self._world.services[ref]
@@ -184,12 +191,8 @@ class KubernetesArena:
         lines = [reproduce.apply_command(kubectl, self._translated(policy)) for policy in policies]
         world = self._world
         destination = world.pods.get(flow.destination) or world.endpoints.get(flow.destination)
-        target = destination or world.services.get(flow.destination)
-        if target is not None and target.addresses:
-            address = target.addresses[0]
-            lines.append(
-                reproduce.connect_command(self._prefix(flow.source, kubectl), address, flow.port, flow.protocol)
-            )
+        if place := reached_at(flow, world):
+            lines.append(reproduce.connect_command(self._prefix(flow.source, kubectl), *place, flow.protocol))
         if destination is not None:
             prefix = self._prefix(destination.ref, kubectl)
             lines.append(reproduce.connect_command(prefix, reproduce.LOOPBACK, flow.port, flow.protocol))
@@ -229,7 +232,12 @@ class KubernetesArena:
         with failing_as(kind, f"service {service.ref} was not created", self._api):
             spec = self._api.create(path, manifests.service(service, self._setting))["spec"]
         addresses = tuple(spec.get("clusterIPs") or (spec["clusterIP"],))
-        return replace(service, addresses=addresses)
+        node_ports = {
+            (each["port"], Protocol(each.get("protocol", Protocol.TCP))): each["nodePort"]
+            for each in spec["ports"]
+            if "nodePort" in each
+        }
+        return replace(service, addresses=addresses, node_ports=node_ports)
 
     def _place(self, pods: Sequence[Pod], kind: type[ConformanceError]) -> None:
         for ref, placed in self._pods.wait(pods, kind).items():

@@ -7,6 +7,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from conformance.model.world import Node
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
@@ -104,8 +106,14 @@ def proxy_mode(config_map: Mapping[str, Any] | None) -> str:
 
 def internal_address(node: Mapping[str, Any]) -> str:
     """Return the address under which the other machines of its network reach a node."""
-    addresses = node["status"].get("addresses") or ()
-    return next((each["address"] for each in addresses if each["type"] == "InternalIP"), "")
+    return next(iter(_internal_addresses(node)), "")
+
+
+def places(nodes: Sequence[Mapping[str, Any]]) -> tuple[Node, ...]:
+    """Return the nodes that forward what arrives at their node ports: first the workers, in the order of `workers`, then the others."""
+    ready = sorted((node for node in nodes if _is_ready(node)), key=lambda node: str(node["metadata"]["name"]))
+    found = [Node(_internal_addresses(node), worker=_takes_pods(node)) for node in ready]
+    return tuple(sorted(found, key=lambda node: not node.worker))
 
 
 def workers(nodes: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
@@ -114,11 +122,19 @@ def workers(nodes: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
     return tuple(node["metadata"]["labels"]["kubernetes.io/hostname"] for node in ready)
 
 
+def _internal_addresses(node: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(each["address"] for each in node["status"].get("addresses") or () if each["type"] == "InternalIP")
+
+
+def _is_ready(node: Mapping[str, Any]) -> bool:
+    conditions = {each["type"]: each["status"] for each in node["status"].get("conditions") or ()}
+    return conditions.get("Ready") == "True"
+
+
 def _takes_pods(node: Mapping[str, Any]) -> bool:
     spec, labels = node.get("spec", {}), node["metadata"].get("labels", {})
-    conditions = {each["type"]: each["status"] for each in node["status"].get("conditions") or ()}
     return (
-        conditions.get("Ready") == "True"
+        _is_ready(node)
         and not spec.get("unschedulable")
         and all(taint["effect"] == "PreferNoSchedule" for taint in spec.get("taints") or ())
         and labels.get("kubernetes.io/os", "linux") == "linux"

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from conformance.cluster.external import PipeStream, external
 from conformance.cluster.waiting import until_none_left
-from conformance.errors import ProbeFailed
-from conformance.model.flow import Flow
+from conformance.errors import CannotShow, ProbeFailed
+from conformance.model.flow import Flow, flows
 from conformance.model.matrix import Observed
 
 if TYPE_CHECKING:
@@ -16,10 +16,11 @@ if TYPE_CHECKING:
     from conformance.cluster.external import External
     from conformance.cluster.manifests import Setting
     from conformance.cluster.options import KubernetesOptions
-    from conformance.model.world import Endpoint, Pod, World
+    from conformance.model.world import Endpoint, Pod, Service, World
     from conformance.runner.probing import Prober, Stream
 
-CLIENT, SERVER = "external-client", "external-server"
+CLIENT, SERVER, NODE_PORT = "external-client", "external-server", "node-port"
+_ALL = (CLIENT, SERVER, NODE_PORT)
 _NO_COMMAND = "no command runs the probe agent outside the cluster (--netpol-external)"
 _EXAMPLES = 3
 
@@ -51,20 +52,20 @@ class Outside:
     def addresses(self, endpoint: Endpoint, prober: Prober) -> tuple[str, ...]:
         """Bring an endpoint up and return its addresses; none where it cannot be."""
         if not self._options.external_command:
-            self._lacks(_NO_COMMAND, CLIENT, SERVER)
+            self._lacks(_NO_COMMAND, *_ALL)
             return ()
         self._endpoints[endpoint.ref] = endpoint
         try:
             prober.open([endpoint.ref])
             if dead := prober.alive(endpoint, self._options.timeouts.loopback):
-                self._lacks(f"servers of {endpoint.ref} do not answer: {'; '.join(dead[:_EXAMPLES])}", CLIENT, SERVER)
+                self._lacks(f"servers of {endpoint.ref} do not answer: {'; '.join(dead[:_EXAMPLES])}", *_ALL)
                 return ()
         except ProbeFailed as error:
-            self._lacks(error.message, CLIENT, SERVER)
+            self._lacks(error.message, *_ALL)
             return ()
         addresses = tuple(prober.hellos[endpoint.ref].get("addresses", ()))
         if not addresses:
-            self._lacks(f"{endpoint.ref} has no way to the cluster's node at {self._towards}", CLIENT, SERVER)
+            self._lacks(f"{endpoint.ref} has no way to the cluster's node at {self._towards}", *_ALL)
         return addresses
 
     def connect(self, world: World, pods: Mapping[str, str], prober: Prober) -> None:
@@ -90,9 +91,25 @@ class Outside:
         return running.beside if running else ()
 
     def _see(
-        self, feature: str, world: World, flows: Sequence[Flow | None], problems: Sequence[str], prober: Prober
+        self, feature: str, world: World, tried: Sequence[Flow | None], problems: Sequence[str], prober: Prober
     ) -> None:
-        tried = [flow for flow in flows if flow is not None]
+        if left := self._closed(world, [flow for flow in tried if flow is not None], prober):
+            self._lacks("; ".join((left, *problems[:1])), feature)
+
+    def reach(self, service: Service, world: World, prober: Prober) -> None:
+        """Wait until the endpoints reach a new NodePort Service; CannotShow where they do not: no policy is in the way yet."""
+        if not world.backends(service):
+            return  # they are yet to come
+        if world.entrance(service) is None:
+            raise CannotShow(
+                f"{NODE_PORT}: every node has a backend of {service.ref}, and a pod and its own node are not judged"
+            )
+        tried = [flow for flow in flows(world, (), external=True) if _by_node_port(flow, service, world)]
+        if left := self._closed(world, tried, prober):
+            raise CannotShow(f"{NODE_PORT}: without any policy, {left}")
+
+    def _closed(self, world: World, tried: Sequence[Flow], prober: Prober) -> str:
+        """Wait until flows connect; return which do not in their time."""
         timeouts = self._options.timeouts
 
         def look() -> list[str]:
@@ -103,9 +120,8 @@ class Outside:
                 if seen[flow].observed is not Observed.ALLOWED
             ]
 
-        if left := until_none_left(look, timeouts.external_reach):
-            examples = [*left[:_EXAMPLES], *problems[:1]]
-            self._lacks(f"{len(left)} of {len(tried)} flows do not connect: {'; '.join(examples)}", feature)
+        left = until_none_left(look, timeouts.external_reach)
+        return f"{len(left)} of {len(tried)} flows do not connect: {'; '.join(left[:_EXAMPLES])}" if left else ""
 
     def _lacks(self, reason: str, *features: str) -> None:
         for feature in features:
@@ -117,3 +133,8 @@ def _flow(source: Pod | Endpoint, destination: Pod | Endpoint) -> Flow | None:
         return None
     server = destination.servers[0]
     return Flow(source.ref, destination.ref, server.port, server.protocol)
+
+
+def _by_node_port(flow: Flow, service: Service, world: World) -> bool:
+    endpoint = world.endpoints.get(flow.source)
+    return endpoint is not None and bool(endpoint.addresses) and flow.destination == service.ref

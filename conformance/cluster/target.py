@@ -63,7 +63,9 @@ class KubernetesTarget:
                 hint="`kubectl get nodes` and `kubectl describe node` say why",
             )
         setting = Setting(Names(self._options.run, name), self._options.image, workers, _agent())
-        arena = KubernetesArena(self._api, self._options, setting, detect.internal_address(nodes[0]))
+        arena = KubernetesArena(
+            self._api, self._options, setting, detect.internal_address(nodes[0]), detect.places(nodes)
+        )
         self._arenas.append(arena)
         try:
             arena.bring_up(world)

@@ -24,6 +24,8 @@ def _side(side: DirectionDecision) -> Iterator[str]:
     direction = side.direction.lower()
     if not side.isolated:
         yield f"{side.pod} is not isolated for {direction}: no policy selects it"
+    elif side.depending and not side.allowed:
+        yield f"{side.pod}: whether {_rule(side.depending[0])} matches depends on the source, which a node port may rewrite"
     elif side.allowed:
         yield f"{side.pod} may: {_rule(side.matching[0])} matches"
     else:

@@ -10,14 +10,18 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from conformance.model.world import Endpoint, Pod, Service
+from conformance.model.world import Endpoint, Node, Pod, Protocol, Service, ServiceType
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from conformance.model.policy import IPBlock, NetworkPolicy, Rule
     from conformance.model.world import World
 
-_Owner = TypeVar("_Owner", Pod, Service, Endpoint)
+_Owner = TypeVar("_Owner", Pod, Service, Endpoint, Node)
 
+#: The range that Kubernetes takes them from: https://kubernetes.io/docs/concepts/services-networking/service/#type-nodeport
+NODE_PORTS = range(30000, 32768)
 PLACEHOLDER = re.compile(r"^\$\((?P<ref>[^()]+)\)(?:/(?P<prefix>[0-9]{1,3}))?\Z")
 
 
@@ -77,21 +81,41 @@ def _manifest(value: Any, world: World) -> Any:
 
 
 def with_sample_addresses(world: World) -> World:
-    """Give every pod, Service and endpoint without an address one of a usual cluster's, for work without a target."""
-    if all(each.addresses for owners in (world.pods, world.services, world.endpoints) for each in owners.values()):
+    """Give everything without an address one of a usual cluster's, and NodePort Services their node ports, for work without a target."""
+    owners: list[Pod | Service | Endpoint | Node] = [
+        *world.pods.values(),
+        *world.services.values(),
+        *world.endpoints.values(),
+        *world.nodes,
+    ]
+    if all(owner.addresses for owner in owners):
         return world
-    used = {
-        address
-        for owners in (world.pods, world.services, world.endpoints)
-        for owner in owners.values()
-        for address in owner.addresses
-    }
+    used = {address for owner in owners for address in owner.addresses}
+    services = {ref: _addressed(each, "10.96.0.0/24", used) for ref, each in world.services.items()}
     return replace(
         world,
         pods={ref: _addressed(pod, f"10.244.{pod.node + 1}.0/24", used) for ref, pod in world.pods.items()},
-        services={ref: _addressed(each, "10.96.0.0/24", used) for ref, each in world.services.items()},
+        services=_with_node_ports(services),
         endpoints={ref: _addressed(each, "172.30.0.128/25", used) for ref, each in world.endpoints.items()},
+        nodes=tuple(_addressed(each, "172.30.0.0/25", used) for each in world.nodes),
     )
+
+
+def _with_node_ports(services: Mapping[str, Service]) -> Mapping[str, Service]:
+    """Give NodePort Services without node ports some that are free."""
+    taken = [number for each in services.values() for number in each.node_ports.values()]
+    free = iter(number for number in NODE_PORTS if number not in taken)
+    return {
+        ref: replace(each, node_ports=given_node_ports(each, free)) if not each.node_ports else each
+        for ref, each in services.items()
+    }
+
+
+def given_node_ports(service: Service, free: Iterator[int]) -> Mapping[tuple[int, Protocol], int]:
+    """Return a node port out of those that are free for each port of a NodePort Service; none for another type."""
+    if service.type is not ServiceType.NODE_PORT:
+        return {}
+    return {(port.port, port.protocol): next(free) for port in service.ports}
 
 
 def _addressed(owner: _Owner, network: str, used: set[str]) -> _Owner:

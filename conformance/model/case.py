@@ -32,6 +32,7 @@ Feature = Literal[
     "external-client",
     "ipv6",
     "address-reuse",
+    "node-port",
 ]
 
 FEATURES: tuple[str, ...] = get_args(Feature)

@@ -37,13 +37,16 @@ class DirectionDecision:
     allowed: bool
     selecting: tuple[Evidence, ...] = ()
     matching: tuple[Evidence, ...] = ()
+    #: Rules of which nobody can say whether they match, since a node port may show another source than the client.
+    depending: tuple[Evidence, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
     """A flow passes when both sides let it pass; a side outside the cluster has no say and is absent.
 
-    `allowed` is None where the specification does not decide: a Service whose backends differ.
+    `allowed` is None where the specification does not decide: a Service whose backends differ, or a node port where it depends on the
+    source that the backend sees.
     """
 
     flow: Flow

@@ -17,7 +17,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
-from conformance.model.world import Container, Endpoint, Namespace, Pod, Protocol, Server, World
+from conformance.model.world import Container, Endpoint, Namespace, Node, Pod, Protocol, Server, World
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -76,4 +76,5 @@ def default_world() -> World:
             for name, labels in _PODS.items()
         },
         endpoints={"ext": Endpoint("ext", servers())},
+        nodes=(Node(), Node()),
     )

@@ -11,7 +11,7 @@ from conformance.model.world import Protocol
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from conformance.model.world import Endpoint, Pod, Service, World
+    from conformance.model.world import Endpoint, Node, Pod, Service, World
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -40,6 +40,18 @@ class Flow:
         return cls(source, destination, int(number), Protocol(protocol))
 
 
+def reached_at(flow: Flow, world: World) -> tuple[str, int] | None:
+    """Return the address and port that a flow's source connects to, of a Service from outside a node's; None where they are not known."""
+    service = world.services.get(flow.destination)
+    number: int | None = flow.port
+    owner: Pod | Endpoint | Service | Node | None
+    if service is not None and flow.source in world.endpoints:
+        owner, number = world.entrance(service), service.node_ports.get((flow.port, flow.protocol))
+    else:
+        owner = world.pods.get(flow.destination) or world.endpoints.get(flow.destination) or service
+    return (owner.addresses[0], number) if owner is not None and owner.addresses and number else None
+
+
 #: What a case probes when it does not say: two ports of two protocols, so that a rule for one can be seen not to open another.
 DEFAULT_PROBE = ((80, Protocol.TCP), (81, Protocol.TCP), (80, Protocol.UDP), (81, Protocol.UDP))
 
@@ -48,7 +60,8 @@ def flows(world: World, probe: Iterable[tuple[int, Protocol]], *, external: bool
     """List the flows of a full reading: every running pod to every server that it can be judged on.
 
     Never a pod to itself, by its own address or through a Service that it backs: the specification leaves these open.
-    `external` adds the endpoints outside the cluster, as clients of pods and as servers.
+    `external` adds the endpoints outside the cluster, as servers, and as clients of pods and of node ports: of these never through a
+    node that a backend is on, since a pod and its own node are not judged either.
     """
     wanted = frozenset(probe)
     pods = {pod.ref: _tried(pod, wanted) for pod in world.tried}
@@ -63,6 +76,9 @@ def flows(world: World, probe: Iterable[tuple[int, Protocol]], *, external: bool
     for source in outside:
         for destination, ports in pods.items():
             found += _between(source, destination, ports)
+        for service in world.services.values():
+            if world.entrance(service) is not None:
+                found += _to_service(source, service, world)
     return tuple(found)
 
 

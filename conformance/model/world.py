@@ -1,4 +1,4 @@
-"""What exists in a case: namespaces, pods, Services, and endpoints outside the cluster."""
+"""What exists in a case: namespaces, pods, Services, the nodes they are on, and endpoints outside the cluster."""
 
 from __future__ import annotations
 
@@ -112,6 +112,21 @@ class Endpoint:
 
 
 @dataclass(frozen=True, slots=True)
+class Node:
+    """A node of the cluster. Pods are put on workers only; `addresses` are empty until a target made it."""
+
+    addresses: tuple[str, ...] = ()
+    worker: bool = True
+
+
+class ServiceType(StrEnum):
+    """How a Service is reached: by an address inside the cluster, or from outside too, by a port of every node."""
+
+    CLUSTER_IP = "ClusterIP"
+    NODE_PORT = "NodePort"
+
+
+@dataclass(frozen=True, slots=True)
 class ServicePort:
     """A Service's port and the number or name that it is forwarded to on each backend."""
 
@@ -122,13 +137,16 @@ class ServicePort:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A ClusterIP Service; written `name.namespace.svc` wherever a flow names it."""
+    """A Service; written `name.namespace.svc` wherever a flow names it. Pods reach it by its address, whatever its type."""
 
     namespace: str
     name: str
     selector: Mapping[str, str]
     ports: tuple[ServicePort, ...]
     addresses: tuple[str, ...] = ()
+    type: ServiceType = ServiceType.CLUSTER_IP
+    #: For each of its ports, the number that it has on every node; empty until a target made it, and where the type is another.
+    node_ports: Mapping[tuple[int, Protocol], int] = field(default_factory=dict)
 
     @property
     def ref(self) -> str:
@@ -143,6 +161,8 @@ class World:
     pods: Mapping[str, Pod] = field(default_factory=dict)
     services: Mapping[str, Service] = field(default_factory=dict)
     endpoints: Mapping[str, Endpoint] = field(default_factory=dict)
+    #: Workers first. A pod's `node` is a place among them, counted round where there are fewer.
+    nodes: tuple[Node, ...] = ()
 
     @property
     def running(self) -> tuple[Pod, ...]:
@@ -186,6 +206,19 @@ class World:
             and pod.namespace == service.namespace
             and service.selector.items() <= pod.labels.items()
         )
+
+    def entrance(self, service: Service) -> Node | None:
+        """Return the node by which a NodePort Service is tried from outside: one that none of its backends is on.
+
+        What a node sends to its own pods is always allowed, so only a connection that is forwarded to another node is decided by
+        policies. None where every node has a backend, or the type is another.
+        https://kubernetes.io/docs/concepts/services-networking/network-policies/#the-two-sorts-of-pod-isolation
+        """
+        workers = sum(node.worker for node in self.nodes)
+        if service.type is not ServiceType.NODE_PORT or not workers:
+            return None
+        taken = {backend.node % workers for backend in self.backends(service)}
+        return next((node for number, node in enumerate(self.nodes) if number not in taken), None)
 
 
 def target_port(port: ServicePort, backend: Pod) -> int | None:

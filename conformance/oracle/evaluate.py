@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from conformance.model.decision import Decision, DirectionDecision, Evidence
 from conformance.model.policy import Direction
 from conformance.model.world import Phase, Pod, target_port
-from conformance.oracle.rules import Match, peer_index, port_index
+from conformance.oracle.rules import Match, peer_index, port_index, whoever_index
 from conformance.oracle.selectors import selects
 
 if TYPE_CHECKING:
@@ -40,8 +40,9 @@ class Evaluator:
         service = self._state.world.services.get(flow.destination)
         if service is None:
             return self._direct(flow, flow.destination, flow.port)
+        decided = self._through_a_node if flow.source in self._state.world.endpoints else self._direct
         decisions = [
-            self._direct(flow, backend.ref, number)
+            decided(flow, backend.ref, number)
             for port in service.ports
             if (port.port, port.protocol) == (flow.port, flow.protocol)
             for backend in self._state.world.backends(service)
@@ -59,6 +60,41 @@ class Evaluator:
             return Decision(flow, out.allowed and into.allowed, (out, into))
         sides = tuple(side for side in (out, into) if side is not None)
         return Decision(flow, all(side.allowed for side in sides), sides)
+
+    def _through_a_node(self, flow: Flow, backend: str, number: int) -> Decision:
+        """Decide a flow from outside that a node forwards to a backend. Which source the backend's node sees then is not specified.
+
+        https://kubernetes.io/docs/concepts/services-networking/network-policies/#behavior-of-to-and-from-selectors
+        """
+        into = self._from_outside(backend, number, flow.protocol)
+        return Decision(flow, into.allowed or (None if into.depending else False), (into,))
+
+    def _from_outside(self, backend: str, number: int, protocol: Protocol) -> DirectionDecision:
+        key = (backend, Direction.INGRESS)
+        standing = self._standings[key] if key in self._standings else self._standing(*key)
+        if isinstance(standing, DirectionDecision):
+            return standing
+        policies = standing or ()
+        pod = self._place(backend)
+        ipv6 = ":" in "".join(pod.addresses[:1])
+        matching: list[Evidence] = []
+        depending: list[Evidence] = []
+        for policy in policies:
+            for index, rule in enumerate(policy.rules(Direction.INGRESS)):
+                port_matches, port = port_index(rule.ports, number, protocol, pod)
+                lets_in, item = whoever_index(rule.peers, ipv6=ipv6)
+                if port_matches and lets_in is not False:
+                    evidence = Evidence(policy.ref, Direction.INGRESS, index, item, port, rule.location)
+                    (matching if lets_in else depending).append(evidence)
+        return DirectionDecision(
+            direction=Direction.INGRESS,
+            pod=backend,
+            isolated=True,
+            allowed=bool(matching),
+            selecting=tuple(Evidence(policy.ref, Direction.INGRESS, location=policy.location) for policy in policies),
+            matching=tuple(matching),
+            depending=tuple(depending),
+        )
 
     def _side(
         self, direction: Direction, subject: str, other: str, number: int, protocol: Protocol, destination: str

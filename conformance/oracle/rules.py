@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 Match = tuple[bool, int | None]
 
+_EVERYWHERE = {False: "0.0.0.0/0", True: "::/0"}
+
 
 def peer_index(
     peers: Sequence[Peer], policy_namespace: str, other: Pod | Endpoint, address: str | None, world: World
@@ -31,6 +33,20 @@ def peer_index(
         if _peer_matches(peer, policy_namespace, other, address, world):
             return True, index
     return False, None
+
+
+def whoever_index(peers: Sequence[Peer], *, ipv6: bool) -> tuple[bool | None, int | None]:
+    """Return whether a rule lets in any source of a family, and by which peer; None where that depends on which source it is."""
+    if not peers:
+        return True, None
+    for index, peer in enumerate(peers):
+        if peer.ip_block is not None and not peer.ip_block.excepts and peer.ip_block.cidr == _EVERYWHERE[ipv6]:
+            return True, index
+    return (False if all(_is_of_other_family(peer, ipv6=ipv6) for peer in peers) else None), None
+
+
+def _is_of_other_family(peer: Peer, *, ipv6: bool) -> bool:
+    return peer.ip_block is not None and (":" in peer.ip_block.cidr) is not ipv6
 
 
 def port_index(ports: Sequence[PolicyPort], number: int, protocol: Protocol, destination: Pod | Endpoint) -> Match:

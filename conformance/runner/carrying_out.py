@@ -74,7 +74,7 @@ def take_back(state: State, wanted: World, arena: Arena) -> None:
             arena.label_pod(ref, changes)
     for ref, service in wanted.services.items():
         if ref not in arena.world.services:
-            arena.create_service(replace(service, addresses=()))
+            arena.create_service(replace(service, addresses=(), node_ports={}))
 
 
 def _remove(wanted: World, arena: Arena) -> None:
@@ -96,7 +96,7 @@ def _same_pod(now: Pod, wanted: Pod | None) -> bool:
 
 
 def _same_service(now: Service, wanted: Service | None) -> bool:
-    return wanted is not None and (now.selector, now.ports) == (wanted.selector, wanted.ports)
+    return wanted is not None and (now.type, now.selector, now.ports) == (wanted.type, wanted.selector, wanted.ports)
 
 
 def _changes(now: Mapping[str, str], wanted: Mapping[str, str]) -> Mapping[str, str | None]:

@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Protocol
 
 from conformance.errors import ProbeFailed
-from conformance.model.flow import Flow
+from conformance.model.flow import Flow, reached_at
 from conformance.model.matrix import Early, Observation, Observed
 from conformance.model.world import Protocol as IPProtocol
 from conformance.model.world import target_port
@@ -144,15 +144,15 @@ class Prober:
     ) -> tuple[Mapping[Flow, Observation], Mapping[str, str]]:
         """Read flows once; return what was seen, and the streams that broke meanwhile."""
         routed = {flow: _servers_behind(world, flow) for flow in flows}
-        addresses = {flow: address for flow in flows if (address := _address(world, flow.destination))}
+        places = {flow: place for flow in flows if (place := reached_at(flow, world))}
         batches: dict[str, list[Flow | Server]] = defaultdict(list)
-        for flow in addresses:
+        for flow in places:
             batches[flow.source].append(flow)
         for server in sorted({server for servers in routed.values() for server in servers}):
             batches[server[0]].append(server)
         jobs = {
             ref: [
-                _loopback(item[1], item[2]) if isinstance(item, tuple) else (addresses[item], item.port, item.protocol)
+                _loopback(item[1], item[2]) if isinstance(item, tuple) else (*places[item], item.protocol)
                 for item in items
             ]
             for ref, items in batches.items()

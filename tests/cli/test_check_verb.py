@@ -124,6 +124,24 @@ def test_an_expectation_that_the_evaluator_does_not_share(
     ) in lines
 
 
+def test_an_expectation_that_depends_on_the_source_of_a_node_port(
+    good: str, command: Callable[..., object], tmp_path: Path
+) -> None:
+    """A node may put its own address there, so whether a rule with peers matches is not for anybody to declare."""
+    web = "{namespace: x, name: web, type: NodePort, selector: {app: web}, ports: [{port: 8080, targetPort: 80}]}"
+    text = good.replace("[ingress]", "[ingress, node-port, external-client]").replace(
+        "steps:", f"world: {{services: [{web}]}}\nsteps:"
+    )
+    text = text.replace("policyTypes: [Ingress]", "ingress: [{from: [{ipBlock: {cidr: 192.0.2.0/24}}]}]")
+    for declared, row in (("blocked", ""), ("allowed", "!ext -> web.x.svc")):
+        (tmp_path / "case.yaml").write_text(text.replace("* -> x/a", f'* -> x/a", "{row or "* -> web.x.svc"}'))
+        ended = command("check", "case.yaml")
+        (line,) = ended.err.splitlines()
+        assert f"ext -> web.x.svc:8080/TCP is declared {declared}, but the evaluator says otherwise" in line
+        assert "depends on the source, which a node port may rewrite" in line
+        assert ended.status == 65
+
+
 def test_files_with_the_same_id(good: str, command: Callable[..., object], tmp_path: Path) -> None:
     for name in ("a.yaml", "b.yaml"):
         (tmp_path / name).write_text(good)

@@ -11,6 +11,7 @@ https://kubernetes.io/docs/reference/kubernetes-api/policy-resources/network-pol
 from __future__ import annotations
 
 import socket
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -66,7 +67,24 @@ def blocked(state: State, universe: set[Connection]) -> set[Connection]:
 
 
 def answers(state: State, flow: Flow) -> set[bool]:
-    """Return what a client of a flow may meet: one answer for each backend of a Service, else one."""
+    """Return what a client of a flow may meet: one answer for each backend of a Service, else one.
+
+    What comes from outside by a node port may show any node's address instead of its own.
+    """
+    world = state.world
+    service = world.services.get(flow.destination)
+    if service is not None and flow.source in world.endpoints:
+        client = world.endpoints[flow.source]
+        shown = (
+            replace(world, endpoints={flow.source: replace(client, addresses=each.addresses)})
+            for each in (client, *world.nodes)
+        )
+        return {answer for each in shown for answer in met(replace(state, world=each), flow)}
+    return met(state, flow)
+
+
+def met(state: State, flow: Flow) -> set[bool]:
+    """Return the answers where every source shows its own address."""
     world = state.world
     service = world.services.get(flow.destination)
     if service is None:

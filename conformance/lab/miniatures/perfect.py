@@ -124,12 +124,17 @@ class PerfectArena:
 
     def _observe(self, flow: Flow, timeout: float) -> Observation:
         passes = [
-            self._plane.passes(self._address(flow.source), where, port, flow.protocol)
-            for where, port in self._routed(flow)
+            self._plane.passes(self._source(flow), where, port, flow.protocol) for where, port in self._routed(flow)
         ]
         if passes and all(passes):
             return Observation(Observed.ALLOWED, _ANSWER_SECONDS)
         return Observation(Observed.DROPPED, timeout)
+
+    def _source(self, flow: Flow) -> str:
+        """Return where a packet comes from when it arrives: a node that takes it in by a node port puts its own address there."""
+        service = self.world.services.get(flow.destination)
+        node = self.world.entrance(service) if service is not None and flow.source in self.world.endpoints else None
+        return node.addresses[0] if node is not None else self._address(flow.source)
 
     def _address(self, ref: str) -> str:
         owner = self.world.pods.get(ref) or self.world.endpoints[ref]

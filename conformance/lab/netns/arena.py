@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from conformance.errors import ActionFailed, ProbeFailed
-from conformance.lab.netns.addressing import Addresses, endpoint_address
-from conformance.lab.netns.compile import NodeRules, compile_forwards, compile_rules
+from conformance.lab.netns.addressing import Addresses, endpoint_address, node_address
+from conformance.lab.netns.compile import compile_rules
 from conformance.lab.netns.fault import LabFault, hint, machine_settings
 from conformance.lab.netns.machines import Machines
+from conformance.model.address import NODE_PORTS, given_node_ports
 from conformance.model.case import (
     ApplyPolicy,
     CreateNamespace,
@@ -24,7 +26,7 @@ from conformance.model.case import (
     LabelPod,
 )
 from conformance.model.state import State
-from conformance.model.world import Phase, Pod, World
+from conformance.model.world import Node, Phase, Pod, World
 from conformance.runner.probing import Prober, from_start
 
 if TYPE_CHECKING:
@@ -49,6 +51,7 @@ class NetnsArena:
 
     def __init__(self, keeper: Keeper, name: str) -> None:
         self._addresses = Addresses()
+        self._node_ports = itertools.cycle(NODE_PORTS)
         self._state = State(World())
         self._prober = Prober(name, self._agent)
         self._machines = Machines(keeper, name)
@@ -57,14 +60,14 @@ class NetnsArena:
     def open(self, world: World) -> None:
         """Bring a world to life; LabFault, ActionFailed or ProbeFailed where that fails."""
         pods = {ref: self._with_address(pod) for ref, pod in world.pods.items()}
-        services = {ref: self._with_service_address(service) for ref, service in world.services.items()}
+        services = {ref: self._with_address_and_ports(service) for ref, service in world.services.items()}
         endpoints = {
             ref: replace(endpoint, addresses=(endpoint_address(number),))
             for number, (ref, endpoint) in enumerate(world.endpoints.items())
         }
-        self._state = State(World(dict(world.namespaces), pods, services, endpoints))
-        for node in range(max([_NODES - 1, *(pod.node for pod in pods.values())]) + 1):
-            self._machines.add_node(node, NodeRules())
+        nodes = _nodes(max([_NODES, *(pod.node + 1 for pod in pods.values())]))
+        self._state = State(World(dict(world.namespaces), pods, services, endpoints, nodes))
+        self._add_nodes(nodes)
         self._enforce(self._state)
         for pod in self.world.running:
             self._machines.add_pod(pod)
@@ -124,11 +127,13 @@ class NetnsArena:
             self._after(what, CreatePod(pod))  # complains about a missing namespace before an address is taken
             pod = self._with_address(pod)
             after = self._after(what, CreatePod(pod))
+            nodes = _nodes(max(len(self.world.nodes), pod.node + 1))
+            after = replace(after, world=replace(after.world, nodes=nodes))
             if pod.phase is not Phase.RUNNING:
                 self._enforce(after)
                 return
             try:
-                self._machines.add_node(pod.node, NodeRules((), compile_forwards(self.world)))
+                self._add_nodes(nodes)
                 self._enforce(after)
                 self._machines.add_pod(pod)
                 self._prober.open([pod.ref])
@@ -150,7 +155,7 @@ class NetnsArena:
         _refuse_twin(what, service.ref, self.world.services)
         with self._acting(what):
             self._after(what, CreateService(service))
-            self._enforce(self._after(what, CreateService(self._with_service_address(service))))
+            self._enforce(self._after(what, CreateService(self._with_address_and_ports(service))))
 
     def delete_service(self, ref: str) -> None:
         what = f"delete Service {ref}"
@@ -212,8 +217,12 @@ class NetnsArena:
             rules = compile_rules(state.world, state.policies.values())
         except ValueError as error:  # the loader of case files lets none of these through
             raise ActionFailed("a policy has an address that is none", causes=[str(error)]) from error
-        self._machines.enforce(rules, NodeRules((), compile_forwards(state.world)))
+        self._machines.enforce(rules)
         self._state = state
+
+    def _add_nodes(self, nodes: Sequence[Node]) -> None:
+        for node in range(len(nodes)):
+            self._machines.add_node(node)
 
     def _remove(self, pod: Pod) -> None:
         self._prober.forget(pod.ref)
@@ -230,8 +239,9 @@ class NetnsArena:
             self._addresses.give_back(address)
         return replace(pod, addresses=(address,))
 
-    def _with_service_address(self, service: Service) -> Service:
-        return replace(service, addresses=(self._addresses.for_service(),))
+    def _with_address_and_ports(self, service: Service) -> Service:
+        ports = given_node_ports(service, self._node_ports)
+        return replace(service, addresses=(self._addresses.for_service(),), node_ports=ports)
 
     @contextmanager
     def _acting(self, what: str) -> Iterator[None]:
@@ -244,6 +254,13 @@ class NetnsArena:
             raise ActionFailed(f"cannot {what}", causes=[fault.what], hint=hint(fault, machine_settings())) from fault
         except ProbeFailed as error:
             raise ActionFailed(f"cannot {what}", causes=[error.message, *error.causes], hint=error.hint) from error
+
+
+def _nodes(count: int) -> tuple[Node, ...]:
+    _ = node_address(
+        count - 1
+    )  # complains about the number that was asked for, and not about the first that is too high
+    return tuple(Node((node_address(number),)) for number in range(count))
 
 
 def _refuse_twin(what: str, ref: str, existing: Mapping[str, object]) -> None:

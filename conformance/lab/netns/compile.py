@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from conformance.model.policy import NetworkPolicy, Peer, PolicyPort, Rule
-    from conformance.model.world import Pod, Protocol, Service, World
+    from conformance.model.world import Node, Pod, Protocol, Service, ServicePort, World
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
@@ -50,12 +50,16 @@ class Gate:
 
 @dataclass(frozen=True, slots=True)
 class Forward:
-    """One port of a Service, and the servers that it is forwarded to in turn."""
+    """One port of a Service, and the servers that it is forwarded to in turn.
+
+    A node that masquerades puts its own address, which `address` is then, in the place of the source's, so that answers come back to it.
+    """
 
     address: Address
     port: int
     protocol: Protocol
     backends: tuple[tuple[Address, int], ...]
+    masquerade: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,19 +71,21 @@ class NodeRules:
 
 
 def compile_rules(world: World, policies: Iterable[NetworkPolicy]) -> Mapping[int, NodeRules]:
-    """Return what each node must do; a node that is not named has no pod, and only forwards."""
+    """Return what each node must do."""
     in_force = tuple(policies)
     gates: dict[int, list[Gate]] = defaultdict(list)
     for pod in world.running:
         for direction in Direction:
             gates[pod.node].extend(_gates(pod, direction, world, in_force))
-    forwards = compile_forwards(world)
-    return {node: NodeRules(tuple(each), forwards) for node, each in gates.items()}
+    return {
+        number: NodeRules(tuple(gates[number]), compile_forwards(world, node))
+        for number, node in enumerate(world.nodes)
+    }
 
 
-def compile_forwards(world: World) -> tuple[Forward, ...]:
-    """Return what every node forwards; a Service's port without backends is left out, so that nobody answers there."""
-    return tuple(forward for service in world.services.values() for forward in _forwards(service, world))
+def compile_forwards(world: World, node: Node) -> tuple[Forward, ...]:
+    """Return what one node forwards; a Service's port without backends is left out, so that nobody answers there."""
+    return tuple(forward for service in world.services.values() for forward in _forwards(service, node, world))
 
 
 def _gates(pod: Pod, direction: Direction, world: World, policies: tuple[NetworkPolicy, ...]) -> Iterator[Gate]:
@@ -159,16 +165,24 @@ def _same_family(each: Pass, address: Address) -> bool:
     return each.within is None or each.within.version == address.version
 
 
-def _forwards(service: Service, world: World) -> Iterator[Forward]:
+def _forwards(service: Service, node: Node, world: World) -> Iterator[Forward]:
+    """Yield what arrives for a Service's own address, and, by its node ports, for the node's."""
     for port in service.ports:
-        for text in service.addresses:
-            address = ip_address(text)
-            backends = tuple(
-                (backend, number)
-                for pod in world.backends(service)
-                if (number := target_port(port, pod)) is not None
-                for backend in map(ip_address, pod.addresses)
-                if backend.version == address.version
-            )
-            if backends:
+        for address in map(ip_address, service.addresses):
+            if backends := _backends(service, port, address, world):
                 yield Forward(address, port.port, port.protocol, backends)
+        number = service.node_ports.get((port.port, port.protocol))
+        for address in map(ip_address, node.addresses if number else ()):
+            if number and (backends := _backends(service, port, address, world)):
+                yield Forward(address, number, port.protocol, backends, masquerade=True)
+
+
+def _backends(service: Service, port: ServicePort, to: Address, world: World) -> tuple[tuple[Address, int], ...]:
+    """Return where a port is forwarded to, in the family of the address that it is on."""
+    return tuple(
+        (backend, number)
+        for pod in world.backends(service)
+        if (number := target_port(port, pod)) is not None
+        for backend in map(ip_address, pod.addresses)
+        if backend.version == to.version
+    )

@@ -4,7 +4,8 @@
     egress    by source address, to the chain of that pod's egress gate
     ingress   by destination address, to the chain of that pod's ingress gate
     egress-ADDRESS, ingress-ADDRESS     go back where one of the gate's passes fits; else drop
-    services  (before routing)          change the destination of what is sent to a Service
+    services  (before routing)          change the destination of what is sent to a Service, and mark what comes by a node port
+    sources   (after routing)           change the source of what is marked
 
 A gate's chain goes back instead of accepting, because a packet that may leave its source may still not enter its destination.
 """
@@ -18,10 +19,13 @@ from conformance.lab.netns import nftables
 from conformance.model.policy import Direction
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from conformance.lab.netns.compile import Forward, Gate, NodeRules, Pass
     from conformance.lab.netns.netlink import Message
 
-_FORWARD, _SERVICES = "forward", "services"
+_FORWARD, _SERVICES, _SOURCES = "forward", "services", "sources"
+_BY_NODE_PORT = 1  # the mark
 _ENTRANCE = {Direction.EGRESS: "egress", Direction.INGRESS: "ingress"}
 _OWN_SIDE = {Direction.EGRESS: nftables.source, Direction.INGRESS: nftables.destination}
 _PEER_SIDE = {Direction.EGRESS: nftables.destination, Direction.INGRESS: nftables.source}
@@ -33,6 +37,7 @@ def foundation() -> list[Message]:
         nftables.table(),
         nftables.hooked_chain(_FORWARD, "filter", nftables.FORWARD, nftables.FILTER_PRIORITY),
         nftables.hooked_chain(_SERVICES, "nat", nftables.PREROUTING, nftables.DESTINATION_NAT_PRIORITY),
+        nftables.hooked_chain(_SOURCES, "nat", nftables.POSTROUTING, nftables.SOURCE_NAT_PRIORITY),
         *(nftables.chain(name) for name in _ENTRANCE.values()),
         nftables.rule(_FORWARD, [*nftables.known_connection(), nftables.verdict(nftables.ACCEPT)], "nft_ct"),
         *(nftables.rule(_FORWARD, [nftables.jump(name)]) for name in _ENTRANCE.values()),
@@ -57,6 +62,8 @@ def difference(old: NodeRules, new: NodeRules) -> list[Message]:
     if old.forwards != new.forwards:
         messages.append(nftables.flush(_SERVICES))
         messages.extend(rule for forward in new.forwards for rule in _redirections(forward))
+        messages.append(nftables.flush(_SOURCES))
+        messages.extend(_masquerades(new.forwards))
     return messages
 
 
@@ -97,7 +104,15 @@ def _redirections(forward: Forward) -> list[Message]:
     rules = []
     for address, port in forward.backends:
         turn = nftables.every(left) if left > 1 else []
+        mark = nftables.mark(_BY_NODE_PORT) if forward.masquerade else []
         needs = "nft_numgen" if turn else "nft_nat"
-        rules.append(nftables.rule(_SERVICES, [*conditions, *turn, *nftables.redirect(address, port)], needs))
+        rules.append(nftables.rule(_SERVICES, [*conditions, *turn, *mark, *nftables.redirect(address, port)], needs))
         left -= 1
     return rules
+
+
+def _masquerades(forwards: Iterable[Forward]) -> Iterator[Message]:
+    """Yield a rule for each of the node's addresses that it masquerades by: it has one in a family."""
+    for address in dict.fromkeys(forward.address for forward in forwards if forward.masquerade):
+        conditions = nftables.marked(_BY_NODE_PORT)
+        yield nftables.rule(_SOURCES, [*conditions, *nftables.masquerade(address)], "nft_nat")

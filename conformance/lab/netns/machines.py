@@ -36,8 +36,8 @@ class Machines:
         self._space(_FABRIC)
         keeper.route(self._at(_FABRIC), fabric.fabric())
 
-    def add_node(self, node: int, forwards: NodeRules) -> None:
-        """Make a node, if it is not there yet, with the Services that all nodes know."""
+    def add_node(self, node: int) -> None:
+        """Make a node that enforces and forwards nothing yet, if it is not there."""
         if node in self._rules:
             return
         wire = fabric.node_wire(node)
@@ -45,7 +45,6 @@ class Machines:
         self._keeper.route(self._at(_node(node)), fabric.node_routes())
         self._transact(node, enforcement.foundation())
         self._rules[node] = NodeRules()
-        self._enforce(node, forwards)
 
     def add_pod(self, pod: Pod) -> None:
         self._leaf(pod.ref, _node(pod.node), fabric.pod_wire(pod.addresses[0]))
@@ -75,10 +74,10 @@ class Machines:
         self._keeper.stop(name)
         return PipeStream(lambda streams: self._keeper.start(name, name, command, streams))
 
-    def enforce(self, rules: Mapping[int, NodeRules], elsewhere: NodeRules) -> None:
-        """Put rules in force on every node; `elsewhere` is for the nodes without a pod."""
+    def enforce(self, rules: Mapping[int, NodeRules]) -> None:
+        """Put rules in force on every node; one that is not named gets none."""
         for node in self._rules:
-            self._enforce(node, rules.get(node, elsewhere))
+            self._enforce(node, rules.get(node, NodeRules()))
 
     def close(self) -> None:
         """Stop all agents and let go of all namespaces; the kernel clears the rest away."""

@@ -38,17 +38,18 @@ if TYPE_CHECKING:
 
 TABLE = "netpol"
 DROP, ACCEPT = 0, 1
-PREROUTING, FORWARD = 0, 2  # hooks
-FILTER_PRIORITY, DESTINATION_NAT_PRIORITY = 0, -100
+PREROUTING, FORWARD, POSTROUTING = 0, 2, 4  # hooks
+FILTER_PRIORITY, DESTINATION_NAT_PRIORITY, SOURCE_NAT_PRIORITY = 0, -100, 100
 
 _BATCH_BEGIN, _BATCH_END = 0x10, 0x11
 _RETURN, _JUMP = -5, -3
 _NETWORK_HEADER, _TRANSPORT_HEADER = 1, 2
 _CONNTRACK_STATE, _ESTABLISHED_OR_RELATED = 0, 0b110
-_DESTINATION_NAT = 1
+_SOURCE_NAT, _DESTINATION_NAT = 0, 1
 _INCREMENTAL = 0
 _NUMBERS = {"TCP": 6, "UDP": 17, "SCTP": 132}
 _SOURCE_OFFSET, _DESTINATION_OFFSET = 12, 16  # in an IPv4 header
+_MARK_LENGTH = 4
 _PORT_OFFSET, _PORT_LENGTH = 2, 2  # the destination port is at the same place in TCP, UDP and SCTP
 
 # Encoding a rule takes pyroute2 some 0.4 ms. But many rules differ in one expression only, and many come again.
@@ -169,6 +170,11 @@ def every(count: int) -> list[bytes]:
     return [element(nft_rule_msg.nft_expr, load), _compare(Cmp.NFT_CMP_EQ, bytes(4))]
 
 
+def marked(mark: int) -> list[bytes]:
+    """Packets that this node has marked since they came in."""
+    return [_load("meta", Meta.NFT_META_MARK), _compare(Cmp.NFT_CMP_EQ, mark.to_bytes(_MARK_LENGTH, sys.byteorder))]
+
+
 # Verdicts ---------------------------------------------------------------------------------------------------------------
 
 
@@ -197,6 +203,20 @@ def redirect(address: Address, port: int) -> list[bytes]:
             reg_addr_min=Regs.NFT_REG_1,
             reg_proto_min=Regs.NFT_REG_2,
         ),
+    ]
+
+
+def masquerade(address: Address) -> list[bytes]:
+    """Change where a new connection comes from; its later packets and their answers follow by themselves."""
+    nat = {"type": _SOURCE_NAT, "family": NFPROTO_IPV4, "reg_addr_min": Regs.NFT_REG_1}
+    return [_immediate(Regs.NFT_REG_1, address.packed), _expression("nat", **nat)]
+
+
+def mark(number: int) -> list[bytes]:
+    """Mark a packet until it leaves this node."""
+    return [
+        _immediate(Regs.NFT_REG_1, number.to_bytes(_MARK_LENGTH, sys.byteorder)),
+        _expression("meta", sreg=Regs.NFT_REG_1, key=Meta.NFT_META_MARK),
     ]
 
 

@@ -24,7 +24,7 @@ from conformance.model.case import (
 from conformance.model.default_world import servers
 from conformance.model.flow import DEFAULT_PROBE
 from conformance.model.source import Location
-from conformance.model.world import Namespace, Pod, Protocol, Service, ServicePort
+from conformance.model.world import Namespace, Pod, Protocol, Service, ServicePort, ServiceType
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -113,6 +113,15 @@ def test_everything(load: Load) -> None:
     assert read.expect is not None
     assert (read.expect.default, [each.text for each in read.expect.allow]) == (False, ["* -> *"])
     assert [str(each.location) for each in read.expect.deny] == ["case.yaml:40:55"]
+
+
+def test_the_type_of_a_service(load: Load, whole: Whole) -> None:
+    services = "[{{namespace: x, name: {}, {}selector: {{app: web}}, ports: [{{port: 80}}]}}]"
+    case = load(whole(f"world:\n  services: {services.format('web', '')}\n"))
+    assert [each.service.type for each in case.setup if isinstance(each, CreateService)] == [ServiceType.CLUSTER_IP]
+    text = whole(f"world:\n  services: {services.format('web', 'type: NodePort, ')}\n")
+    case = load(text.replace("[ingress]", "[node-port, external-client]"))
+    assert [each.service.type for each in case.setup if isinstance(each, CreateService)] == [ServiceType.NODE_PORT]
 
 
 def test_what_is_not_said(load: Load, whole: Whole) -> None:

@@ -136,6 +136,53 @@ def test_a_pod_that_was_removed_is_not_tried(whole: Whole, refused: Refused) -> 
     refused(whole(steps=steps), ("steps[0].expect.deny[0]", "x/a is the destination of none"))
 
 
+NODE_PORT = "{namespace: x, name: web, type: NodePort, selector: {app: web}, ports: [{port: 8080, targetPort: 80}]}"
+
+
+def with_node_port(whole: Whole, features: str, pods: str = "", mark: str = "") -> str:
+    text = whole(f"world:\n  pods: [{pods}]\n  services: [{NODE_PORT}]\n").replace("[ingress]", features)
+    return text.replace("- name: open", f"- {mark}name: open")
+
+
+def test_a_node_port_is_tried_from_outside(load: Load, whole: Whole) -> None:
+    text = with_node_port(whole, "[ingress, node-port, external-client]")
+    assert load(text.replace("{default: allow}", "{default: allow, deny: ['ext -> web.x.svc:8080/TCP']}"))
+
+
+@pytest.mark.parametrize(
+    ("features", "lacking"),
+    [
+        ("[node-port]", "add external-client"),
+        ("[external-client]", "add node-port"),
+        ("[ingress]", "add node-port and external-client"),
+    ],
+)
+def test_a_node_port_is_a_feature(features: str, lacking: str, whole: Whole, refused: Refused) -> None:
+    text = with_node_port(whole, "«" + features)
+    refused(
+        text,
+        (
+            "features",
+            f"web.x.svc is of type NodePort, and its node ports are tried from outside the cluster: {lacking}",
+        ),
+    )
+
+
+@pytest.mark.parametrize(("node", "covers"), [(0, False), (1, True), (2, False)])
+def test_backends_on_every_node_leave_no_node_port_to_try(
+    node: int, covers: bool, load: Load, whole: Whole, refused: Refused
+) -> None:
+    pod = f"{{namespace: x, name: d, labels: {{app: web}}, node: {node}}}"
+    text = with_node_port(whole, "[node-port, external-client]", pod, "«" if covers else "")
+    if covers:
+        refused(
+            text,
+            ("steps[0]", "the node ports of web.x.svc would not be tried, since every node has one of its backends"),
+        )
+    else:
+        assert load(text)
+
+
 PROBES = {
     "nobody serves the port": ("«90/TCP", "nobody serves 90/TCP, so it would never be tried"),
     "nobody serves the protocol": ("«78/SCTP", "nobody serves 78/SCTP, so it would never be tried"),

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from conformance.cluster import detect
+from conformance.model.world import Node
 
 
 def daemon_set(name: str, *images: str) -> dict[str, Any]:
@@ -142,3 +143,20 @@ def test_workers_are_ready_schedulable_and_in_the_order_of_their_names() -> None
 
 def test_a_control_plane_without_taints_takes_pods_too() -> None:
     assert detect.workers([node("control-plane")]) == ("host-control-plane",)
+
+
+def test_the_places_of_node_ports_are_the_ready_nodes_workers_first() -> None:
+    taint = {"key": "node-role.kubernetes.io/control-plane", "effect": "NoSchedule"}
+    nodes = [node("control-plane", spec={"taints": [taint]}), node("w2"), node("broken", ready="False"), node("w1")]
+    for number, each in enumerate(nodes):
+        each["status"]["addresses"] = [
+            {"type": "Hostname", "address": "somewhere"},
+            {"type": "InternalIP", "address": f"172.18.0.{number}"},
+            {"type": "InternalIP", "address": f"fd00::{number}"},
+        ]
+    assert detect.workers(nodes) == ("host-w1", "host-w2")
+    assert detect.places(nodes) == (
+        Node(("172.18.0.3", "fd00::3")),
+        Node(("172.18.0.1", "fd00::1")),
+        Node(("172.18.0.0", "fd00::0"), worker=False),
+    )

@@ -6,7 +6,17 @@ from conformance.cluster import manifests
 from conformance.cluster.manifests import Setting
 from conformance.cluster.naming import Names
 from conformance.model.default_world import default_world
-from conformance.model.world import Container, Namespace, Phase, Pod, Protocol, Server, Service, ServicePort
+from conformance.model.world import (
+    Container,
+    Namespace,
+    Phase,
+    Pod,
+    Protocol,
+    Server,
+    Service,
+    ServicePort,
+    ServiceType,
+)
 
 SETTING = Setting(Names("abc123", "main-1"), "image:1", ("worker-1", "worker-2"), "the agent's text")
 SERVERS = (Server(80, Protocol.TCP, "http"), Server(81, Protocol.UDP))
@@ -120,6 +130,7 @@ def test_pods_that_are_not_meant_to_run_come_to_their_phase_by_themselves() -> N
 def test_a_service_forwards_numbers_and_names() -> None:
     each = Service("x", "web", {"app": "web"}, (ServicePort(90, 80), ServicePort(91, "dns", Protocol.UDP)))
     assert manifests.service(each, SETTING)["spec"] == {
+        "type": "ClusterIP",
         "selector": {"app": "web"},
         "ports": [
             {"name": "tcp-90", "port": 90, "targetPort": 80, "protocol": "TCP"},
@@ -130,3 +141,12 @@ def test_a_service_forwards_numbers_and_names() -> None:
 
 def test_the_agent_travels_as_text() -> None:
     assert manifests.agent_config_map(SETTING)["data"] == {"agent.py": "the agent's text"}
+
+
+def test_a_service_of_type_node_port_leaves_the_numbers_to_the_cluster() -> None:
+    each = Service("x", "web", {"app": "web"}, (ServicePort(90, 80),), type=ServiceType.NODE_PORT)
+    spec = manifests.service(each, SETTING)["spec"]
+    assert (spec["type"], spec["ports"]) == (
+        "NodePort",
+        [{"name": "tcp-90", "port": 90, "targetPort": 80, "protocol": "TCP"}],
+    )

@@ -83,5 +83,12 @@ def test_what_is_not_decided_tells_the_sides_that_block() -> None:
     )
 
 
+def test_what_depends_on_a_rewritten_source_is_told() -> None:
+    open_question = DirectionDecision(IN, "y/b", isolated=True, allowed=False, depending=(rule("y/q", IN),))
+    assert explain(Decision(FLOW, None, (open_question,))) == (
+        "y/b: whether y/q ingress[1] (case.yaml:14:11) matches depends on the source, which a node port may rewrite",
+    )
+
+
 def test_without_backends_there_is_nothing_to_tell() -> None:
     assert explain(Decision(FLOW, None)) == ()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from conformance.lab.netns.compile import Pass, compile_forwards, compile_rules
+from conformance.lab.netns.compile import Forward, Pass, compile_forwards, compile_rules
 from conformance.model.default_world import default_world
 from conformance.model.policy import (
     Direction,
@@ -21,7 +21,7 @@ from conformance.model.policy import (
     Requirement,
     Rule,
 )
-from conformance.model.world import Phase, Pod, Protocol, Server, Service, ServicePort, World
+from conformance.model.world import Node, Phase, Pod, Protocol, Server, Service, ServicePort, ServiceType, World
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -256,12 +256,32 @@ def test_a_service_is_forwarded_to_running_backends_by_number_or_by_name() -> No
     found = found.with_pod(Pod("x", "a2", {"pod": "a"}, (Server(90, TCP, "http"),), 1, addresses=("10.244.2.99",)))
     found = found.with_pod(Pod("x", "a3", {"pod": "a"}, (Server(91, TCP, "http"),), phase=Phase.FAILED))
     a, a2 = (ip_address(found.pods[ref].addresses[0]) for ref in ("x/a", "x/a2"))
-    forwards = compile_forwards(found)
+    forwards = compile_forwards(found, Node())
     assert {(each.port, each.protocol): each.backends for each in forwards} == {
         (8080, TCP): ((a, 80), (a2, 90)),
         (53, UDP): ((a, 80), (a2, 80)),
     }
     assert {each.address for each in forwards} == {ip_address("10.96.0.10")}
+
+
+def test_a_node_port_is_forwarded_by_each_node_for_its_own_address_with_its_own_source() -> None:
+    service = Service(
+        "x", "web", {"pod": "a"}, (ServicePort(8080, 80),), ("10.96.0.10",), ServiceType.NODE_PORT, {(8080, TCP): 30080}
+    )
+    found = replace(world().with_service(service), nodes=(Node(("172.30.0.2",)), Node(("172.30.0.3",))))
+    backends = ((ip_address(found.pods["x/a"].addresses[0]), 80),)
+    for node, own in enumerate(("172.30.0.2", "172.30.0.3")):
+        assert compile_rules(found, ())[node].forwards == (
+            Forward(ip_address("10.96.0.10"), 8080, TCP, backends),
+            Forward(ip_address(own), 30080, TCP, backends, masquerade=True),
+        )
+
+
+def test_a_node_port_without_backends_is_left_out() -> None:
+    service = Service(
+        "x", "web", {"pod": "q"}, (ServicePort(8080, 80),), ("10.96.0.10",), ServiceType.NODE_PORT, {(8080, TCP): 30080}
+    )
+    assert compile_forwards(world().with_service(service), Node(("172.30.0.2",))) == ()
 
 
 def test_the_same_pass_is_compiled_once() -> None:

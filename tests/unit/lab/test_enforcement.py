@@ -50,6 +50,23 @@ def test_a_gate_goes_after_the_jump_to_it() -> None:
     ]
 
 
+def test_only_what_comes_by_a_node_port_is_masqueraded() -> None:
+    service = Forward(ONE, 80, Protocol.TCP, ((TWO, 80),))
+    assert purposes(NodeRules(), NodeRules((), (service,))) == [
+        "empty the chain services",
+        "add a rule to the chain services",
+        "empty the chain sources",
+    ]
+    node = ip_address("172.30.0.2")
+    by_node_port = tuple(Forward(node, port, Protocol.TCP, ((TWO, 80),), masquerade=True) for port in (30080, 30081))
+    assert purposes(NodeRules(), NodeRules((), (service, *by_node_port))) == [
+        "empty the chain services",
+        *["add a rule to the chain services"] * 3,
+        "empty the chain sources",
+        "add a rule to the chain sources",
+    ]
+
+
 def test_datagrams_keep_order_and_limit() -> None:
     gates = tuple(Gate(ip_address(f"10.244.1.{n}"), Direction.INGRESS, OPEN.passes) for n in range(2, 60))
     messages = difference(NodeRules(), NodeRules(gates))

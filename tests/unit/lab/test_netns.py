@@ -33,7 +33,7 @@ from conformance.model.policy import (
     Requirement,
     Rule,
 )
-from conformance.model.world import Namespace, Phase, Pod, Protocol, Server, Service, ServicePort, World
+from conformance.model.world import Namespace, Phase, Pod, Protocol, Server, Service, ServicePort, ServiceType, World
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -245,6 +245,38 @@ def test_a_service_reaches_its_backends_and_policies_see_those(arena: NetnsArena
     port_80 = Rule((Peer(namespace_selector=LabelSelector({"ns": "y"})),), (PolicyPort(TCP, 80),))
     arena.apply_policy(policy("x", INGRESS, ingress=[port_80]))
     check(arena, [flow for flow in wanted if flow.source == "x/b" or flow.protocol is UDP], wanted)
+
+
+def test_a_node_port_leads_to_the_other_node_and_shows_its_own_as_the_source(arena: NetnsArena) -> None:
+    ports = (ServicePort(8080, "http"), ServicePort(53, 80, UDP))
+    arena.create_service(Service("x", "web", {"app": "web"}, ports, type=ServiceType.NODE_PORT))
+    web = parsed("ext -> web.x.svc:8080/TCP", "ext -> web.x.svc:53/UDP")
+    others = parsed("ext -> x/a:80/TCP", "y/b -> web.x.svc:8080/TCP", "y/a -> web.x.svc:53/UDP")
+    check(arena, [], [*web, *others])
+    entrance = arena.world.entrance(arena.world.services["web.x.svc"])
+    assert entrance is not None
+    assert entrance.addresses == ("172.30.0.3",)  # x/a is on the other one
+    arena.apply_policy(policy("x", INGRESS))
+    check(arena, [*web, *others], [*web, *others])
+    node = Rule((Peer(ip_block=IPBlock("172.30.0.3/32")),))
+    arena.apply_policy(policy("x", INGRESS, ingress=[node]))
+    check(arena, others, [*web, *others])
+    arena.apply_policy(policy("x", INGRESS, ingress=[Rule((), (PolicyPort(UDP, 80),))]))
+    check(arena, [web[0], *others[:2]], [*web, *others])
+    arena.apply_policy(policy("x", EGRESS))
+    check(arena, [], [*web, *others])
+
+
+def test_a_node_port_of_a_node_that_a_pod_brings(arena: NetnsArena) -> None:
+    """There are two nodes at first; a pod for the fourth makes that one, and those before it."""
+    arena.create_pod(Pod("y", "far", {"pod": "far"}, servers(), node=3))
+    arena.create_service(Service("y", "far", {"pod": "far"}, (ServicePort(80, 80),), type=ServiceType.NODE_PORT))
+    arena.create_service(Service("y", "all", {}, (ServicePort(81, 80),), type=ServiceType.NODE_PORT))
+    assert [each.addresses[0] for each in arena.world.nodes] == [f"172.30.0.{number}" for number in (2, 3, 4, 5)]
+    flow = Flow("ext", "far.y.svc", 80, TCP)
+    check(arena, [], [flow])
+    arena.apply_policy(policy("y", INGRESS, selector=LabelSelector({"pod": "far"})))
+    check(arena, [flow], [flow])
 
 
 def test_a_service_spreads_over_its_backends(arena: NetnsArena) -> None:

@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from conformance.model.address import with_sample_addresses
 from conformance.model.default_world import default_world
-from conformance.model.flow import DEFAULT_PROBE, Flow, flows
-from conformance.model.world import Phase, Protocol, Service, ServicePort, target_port
+from conformance.model.flow import DEFAULT_PROBE, Flow, flows, reached_at
+from conformance.model.world import Node, Phase, Pod, Protocol, Service, ServicePort, ServiceType, World, target_port
 
 TCP, UDP = Protocol.TCP, Protocol.UDP
 
@@ -60,6 +61,74 @@ def test_a_service_is_tried_on_all_of_its_ports_by_all_but_its_backends_and_what
     tried = [flow for flow in flows(world, [(80, TCP)], external=True) if flow.destination == "web.x.svc"]
     assert {flow.source for flow in tried} == set(world.pods) - {"x/a"}
     assert {(flow.port, flow.protocol) for flow in tried} == {(8080, TCP), (53, UDP)}
+
+
+WEB = Service(
+    "x", "web", {"app": "web"}, (ServicePort(8080, 80), ServicePort(53, "dns", UDP)), type=ServiceType.NODE_PORT
+)
+
+
+def with_web(*nodes: Node, **changes: Pod) -> World:
+    """Return the default world with a NodePort Service of x/a, which is on the first worker, and with nodes of a test's own."""
+    world = default_world().with_service(WEB)
+    for pod in changes.values():
+        world = world.with_pod(pod)
+    return replace(world, nodes=nodes or world.nodes)
+
+
+def test_a_node_port_is_tried_from_outside_and_pods_keep_to_the_address() -> None:
+    world = with_web()
+    tried = [flow for flow in flows(world, [(80, TCP)], external=True) if flow.destination == "web.x.svc"]
+    assert {flow.source for flow in tried} == {*world.pods, "ext"} - {"x/a"}
+    assert len(tried) == 9 * 2
+    assert not any(flow.source == "ext" for flow in flows(world, [(80, TCP)], external=False))
+
+
+FIRST, SECOND, CONTROL = Node(("172.30.0.2",)), Node(("172.30.0.3",)), Node(("172.30.0.4",), worker=False)
+BESIDE, ACROSS = (Pod("x", "d", {"app": "web"}, node=node) for node in (2, 1))
+
+
+@pytest.mark.parametrize(
+    ("world", "entrance"),
+    [
+        pytest.param(with_web(FIRST, SECOND), SECOND, id="a worker without backends"),
+        pytest.param(with_web(FIRST, SECOND, CONTROL), SECOND, id="rather a worker than another node"),
+        pytest.param(
+            with_web(FIRST, SECOND, CONTROL, d=ACROSS), CONTROL, id="another node, where every worker has a backend"
+        ),
+        pytest.param(
+            with_web(FIRST, SECOND, d=BESIDE),
+            SECOND,
+            id="two backends on one worker, by a number that is counted round",
+        ),
+        pytest.param(with_web(FIRST, SECOND, d=ACROSS), None, id="every node has a backend"),
+        pytest.param(with_web(FIRST), None, id="one node"),
+        pytest.param(with_web(FIRST, CONTROL), CONTROL, id="one worker"),
+    ],
+)
+def test_a_node_port_is_tried_on_a_node_without_backends(world: World, entrance: Node | None) -> None:
+    assert world.entrance(WEB) == entrance
+    tried = [flow for flow in flows(world, [(80, TCP)], external=True) if flow.destination == "web.x.svc"]
+    assert any(flow.source == "ext" for flow in tried) is (entrance is not None)
+
+
+def test_another_type_has_no_entrance() -> None:
+    assert with_web().entrance(replace(WEB, type=ServiceType.CLUSTER_IP)) is None
+
+
+def test_where_a_flow_goes() -> None:
+    world = with_sample_addresses(with_web(FIRST, SECOND))
+    web, pod = world.services["web.x.svc"], world.pods["x/a"]
+    assert reached_at(Flow("y/a", "x/a", 80, TCP), world) == (pod.addresses[0], 80)
+    assert reached_at(Flow("ext", "x/a", 80, TCP), world) == (pod.addresses[0], 80)
+    assert reached_at(Flow("y/a", "web.x.svc", 8080, TCP), world) == (web.addresses[0], 8080)
+    assert reached_at(Flow("ext", "web.x.svc", 8080, TCP), world) == ("172.30.0.3", web.node_ports[8080, TCP])
+    assert reached_at(Flow("ext", "web.x.svc", 53, UDP), world) == ("172.30.0.3", web.node_ports[53, UDP])
+
+
+def test_where_a_flow_goes_is_not_known_without_addresses() -> None:
+    unknown = [("y/a", "x/a"), ("y/a", "web.x.svc"), ("ext", "web.x.svc"), ("y/a", "ext"), ("y/a", "x/nobody")]
+    assert [reached_at(Flow(*each, 8080, TCP), with_web()) for each in unknown] == [None] * 5
 
 
 def test_a_service_without_a_selector_has_no_backends() -> None:

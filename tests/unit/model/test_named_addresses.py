@@ -9,6 +9,7 @@ import pytest
 from conformance.model import address
 from conformance.model.default_world import default_world
 from conformance.model.policy import IPBlock, LabelSelector, NetworkPolicy, Peer, Rule
+from conformance.model.world import Protocol, Service, ServicePort, ServiceType
 
 WORLD = address.with_sample_addresses(default_world())
 SIX = WORLD.with_pod(replace(WORLD.pods["x/a"], addresses=("fd00::5", "10.0.0.5")))
@@ -56,11 +57,26 @@ def test_rules_and_manifest_are_filled_in_alike() -> None:
 
 
 def test_sample_addresses_are_unique_and_stay() -> None:
-    owners = (*WORLD.pods.values(), *WORLD.endpoints.values())
+    owners = (*WORLD.pods.values(), *WORLD.endpoints.values(), *WORLD.nodes)
     given = [each.addresses[0] for each in owners]
     assert len(set(given)) == len(given)
     assert address.with_sample_addresses(WORLD) == WORLD
     assert address.with_sample_addresses(SIX).pods["x/a"].addresses == ("fd00::5", "10.0.0.5")
+
+
+def test_sample_node_ports_are_unique_and_only_of_services_of_that_type() -> None:
+    ports = (ServicePort(80, 80), ServicePort(80, 80, Protocol.UDP))
+    world = WORLD
+    for name, kind in (
+        ("one", ServiceType.NODE_PORT),
+        ("two", ServiceType.NODE_PORT),
+        ("three", ServiceType.CLUSTER_IP),
+    ):
+        world = address.with_sample_addresses(world.with_service(Service("x", name, {"app": "web"}, ports, type=kind)))
+    given = [number for each in world.services.values() for number in each.node_ports.values()]
+    assert len(given) == len(set(given)) == 4
+    assert set(given) <= set(range(30000, 32768))
+    assert not world.services["three.x.svc"].node_ports
 
 
 def test_a_replaced_pod_may_get_another_address_but_never_one_in_use() -> None:

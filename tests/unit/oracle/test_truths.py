@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from conformance.model.world import Namespace, Phase, Pod, Protocol, Server, Service, ServicePort
+from conformance.model.world import Namespace, Phase, Pod, Protocol, Server, Service, ServicePort, ServiceType
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -575,6 +575,76 @@ def test_each_port_of_a_service_leads_to_its_own(decide: Decide, shop: World) ->
     assert decide(specs, FLOW, world).allowed is False
     assert decide(specs, "y/a -> web.x.svc:8081/TCP", world).allowed is True
     assert decide(specs, "y/a -> web.x.svc:8080/UDP", world).allowed is False
+
+
+# -- node ports: what comes in by one shows its own address, or a node's
+
+
+@pytest.fixture
+def open_shop(make_world: Callable[..., World]) -> World:
+    """A NodePort Service of x/a, by 8080 to its http (80/TCP) and by 8081 to its syslog (81/UDP)."""
+    forwarded = (ServicePort(8080, "http"), ServicePort(8081, 81, Protocol.UDP))
+    return make_world().with_service(Service("x", "web", ONE, forwarded, type=ServiceType.NODE_PORT))
+
+
+BY_NODE_PORT = "ext -> web.x.svc:8080/TCP"
+EVERYWHERE, EVERYWHERE_6 = "{ipBlock: {cidr: 0.0.0.0/0}}", '{ipBlock: {cidr: "::/0"}}'
+NODE_PORTS = {
+    "no policy": ({}, True),
+    "a policy for other pods": ({"x/p": "{podSelector: {matchLabels: {app: api}}}", "y/p": DENY_IN}, True),
+    "no rule": ({"x/p": DENY_IN}, False),
+    "an empty rule": ({"x/p": "{podSelector: {}, ingress: [{}]}"}, True),
+    "an empty list of peers": ({"x/p": from_("[]")}, True),
+    "the pod's port": ({"x/p": ports("[{port: 80}]")}, True),
+    "its name": ({"x/p": ports("[{port: http}]")}, True),
+    "a range with it": ({"x/p": ports("[{port: 79, endPort: 80}]")}, True),
+    "another port of it": ({"x/p": ports("[{port: 81}]")}, False),
+    "its port for another protocol": ({"x/p": ports("[{port: 80, protocol: UDP}]")}, False),
+    "the Service's port": ({"x/p": ports("[{port: 8080}]")}, False),
+    "the node ports": ({"x/p": ports("[{port: 30000, endPort: 32767}]")}, False),
+    "every address": ({"x/p": from_(f"[{EVERYWHERE}]")}, True),
+    "every address of the other family": ({"x/p": from_(f"[{EVERYWHERE_6}]")}, False),
+    "every address of either": ({"x/p": from_(f"[{EVERYWHERE_6}, {EVERYWHERE}]")}, True),
+    "every address but some": ({"x/p": from_("[{ipBlock: {cidr: 0.0.0.0/0, except: [10.0.0.0/8]}}]")}, None),
+    "the client's address": ({"x/p": from_("[{ipBlock: {cidr: 192.0.2.7/32}}]")}, None),
+    "somebody else's address": ({"x/p": from_("[{ipBlock: {cidr: 198.51.100.1/32}}]")}, None),
+    "every pod": ({"x/p": from_("[{namespaceSelector: {}}]")}, None),
+    "some pods": ({"x/p": from_("[{podSelector: {matchLabels: {pod: b}}}]")}, None),
+    "some pods, on its port": ({"x/p": from_("[{podSelector: {}}]", ports="[{port: http}]")}, None),
+    "some pods, on another port": ({"x/p": from_("[{podSelector: {}}]", ports="[{port: 81}]")}, False),
+    "some pods or every address": ({"x/p": from_(f"[{{podSelector: {{}}}}, {EVERYWHERE}]")}, True),
+    "some pods, and another rule for its port": ({"x/p": from_("[{podSelector: {}}]"), "x/q": ports("[{port: 80}]")}, True),
+    "some pods, and another rule for another port": ({"x/p": from_("[{podSelector: {}}]"), "x/q": ports("[{port: 81}]")}, None),
+    "egress of the backend": ({"x/p": DENY_OUT}, True),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("specs", "allowed"), NODE_PORTS.values(), ids=NODE_PORTS)
+def test_what_comes_in_by_a_node_port(
+    specs: Mapping[str, str], allowed: bool | None, decide: Decide, open_shop: World
+) -> None:
+    assert decide(specs, BY_NODE_PORT, open_shop).allowed is allowed
+
+
+def test_the_source_of_a_pod_is_known_though_the_service_has_node_ports(decide: Decide, open_shop: World) -> None:
+    specs = {"x/p": from_("[{namespaceSelector: {matchLabels: {ns: y}}}]")}
+    assert decide(specs, FLOW, open_shop).allowed is True
+    assert decide(specs, "z/a -> web.x.svc:8080/TCP", open_shop).allowed is False
+
+
+def test_a_node_port_of_ipv6(decide: Decide, make_world: Callable[..., World]) -> None:
+    service = Service("x", "web", ONE, (ServicePort(8080, 80),), type=ServiceType.NODE_PORT)
+    world = make_world("6").with_service(service)
+    assert decide({"x/p": from_(f"[{EVERYWHERE_6}]")}, BY_NODE_PORT, world).allowed is True
+    assert decide({"x/p": from_(f"[{EVERYWHERE}]")}, BY_NODE_PORT, world).allowed is False
+
+
+def test_what_a_node_port_leaves_open_is_told_with_its_line(decide: Decide, open_shop: World) -> None:
+    decision = decide({"x/p": from_("[{podSelector: {}}]", ports="[{port: 81}, {port: 80}]")}, BY_NODE_PORT, open_shop)
+    (side,) = decision.sides
+    (rule,) = side.depending
+    assert (side.pod, side.matching, rule.policy, rule.rule, rule.port) == ("x/a", (), "x/p", 0, 1)
+    assert str(rule.location).startswith("x/p:5:")
 
 
 # -- names that are only names

@@ -12,7 +12,19 @@ import pytest
 from conformance.errors import ProbeFailed
 from conformance.model.flow import Flow
 from conformance.model.matrix import Observed
-from conformance.model.world import Endpoint, Namespace, Phase, Pod, Protocol, Server, Service, ServicePort, World
+from conformance.model.world import (
+    Endpoint,
+    Namespace,
+    Node,
+    Phase,
+    Pod,
+    Protocol,
+    Server,
+    Service,
+    ServicePort,
+    ServiceType,
+    World,
+)
 from conformance.runner.probing import ANSWER_SLACK, AT_ONCE, STREAM_TRIES, TIMEOUTS_A_FLOW, Prober, identity
 
 if TYPE_CHECKING:
@@ -273,6 +285,34 @@ def test_a_service_without_backends_cannot_be_blocked(network: Network) -> None:
     network.seen["z/d", "10.96.0.2", 80, "TCP"] = ["rejected", "", 0.0, "Connection refused", 0.0]
     seen = network.probe(flow)[flow]
     assert (seen.observed, seen.detail) == (Observed.FAILED, "no server is behind this Service")
+
+
+def test_what_is_outside_reaches_a_service_by_its_node_port(network: Network) -> None:
+    """On the node that no backend is on, and with the proof of life of the backend."""
+    service = Service(
+        "y",
+        "open",
+        {"app": "web"},
+        (ServicePort(8080, 80),),
+        ("10.96.0.3",),
+        ServiceType.NODE_PORT,
+        {(8080, TCP): 30080},
+    )
+    nodes = (Node(("172.18.0.2",)), Node(("172.18.0.3",)))
+    network.world = replace(network.world.with_service(service), nodes=nodes)
+    flow = Flow("ext", "open.y.svc", 8080, TCP)
+    network.seen["ext", "172.18.0.3", 30080, "TCP"] = ["allowed", "run-1/y/b#1", 0.01, "", 0.0]
+    assert network.probe(flow)[flow].observed is Observed.ALLOWED
+    network.seen["ext", "172.18.0.3", 30080, "TCP"] = ["dropped", "", 1.0, "", 0.0]
+    assert network.probe(flow)[flow].observed is Observed.DROPPED
+    network.seen["y/b", LOOPBACK, 80, "TCP"] = ["rejected", "", 0.0, "Connection refused", 0.0]
+    assert network.probe(flow)[flow].observed is Observed.FAILED
+
+
+def test_a_node_port_that_is_not_known_cannot_be_measured(network: Network) -> None:
+    flow = Flow("ext", "web.y.svc", 8080, TCP)
+    seen = network.probe(flow)[flow]
+    assert (seen.observed, seen.detail) == (Observed.FAILED, "no address")
 
 
 # Streams that break.
