@@ -87,6 +87,9 @@ def run(
         bool,
         typer.Option("--keep", help="keep the probe pods (target kind: and the cluster), to look at a failure by hand"),
     ] = False,
+    disruptive: Annotated[
+        bool, typer.Option("--disruptive", help="run cases that restart the implementation's pods too")
+    ] = False,
     run_name: Annotated[str, typer.Option("--run", help="the name of the run, part of all names on the cluster")] = "",
     waivers: Annotated[str, typer.Option(help="a file of known deviations")] = "",
     unsupported: Annotated[
@@ -115,6 +118,7 @@ def run(
     arguments += [f"--netpol-unsupported={feature}" for feature in unsupported or ()]
     arguments += [f"--netpol-timeout={each}" for each in timeout or ()]
     arguments += ["--netpol-keep"] if keep else []
+    arguments += ["--netpol-disruptive"] if disruptive else []
     workers = workers or _usual_workers(target, len(cases))
     for flag, value in (("-n", workers), ("-k", keyword), ("-m", marker)):
         arguments += [flag, value] if value else []

@@ -37,6 +37,7 @@ class TargetOptions:
     manifest: str = ""
     kind_config: Path | None = None
     keep: bool = False
+    disruptive: bool = False
 
     def __post_init__(self) -> None:
         if not _RUN.match(self.run):
@@ -120,6 +121,7 @@ def _kind_options(options: TargetOptions) -> KindOptions:
         config=options.kind_config,
         keep=options.keep,
         image=options.image or None,
+        disruptive=options.disruptive,
     )
 
 
@@ -144,6 +146,7 @@ def _kubernetes(options: TargetOptions, _: str) -> Target:
             image=options.image or DEFAULT_IMAGE,
             run=options.run,
             external_command=tuple(shlex.split(options.external)),
+            disruptive=options.disruptive,
         )
     )
 

@@ -25,6 +25,7 @@ from conformance.model.case import (
     LabelNamespace,
     LabelPod,
     ReplacePod,
+    RestartImplementation,
     Step,
     Tier,
 )
@@ -158,6 +159,8 @@ def ports(texts: Iterable[str]) -> tuple[tuple[int, Protocol], ...]:
 
 
 def _actions(step: StepDocument, read: ReadStep) -> Iterator[Action]:
+    if step.restart is not None:
+        yield RestartImplementation()
     for ref in step.remove:
         yield DeletePod(ref) if "/" in ref else DeleteNamespace(ref)
     yield from _created(step.create)
@@ -182,6 +185,8 @@ def _created(document: ThingsDocument) -> Iterator[Action]:
 
 def action_paths(step: Mapping[str, Any]) -> Iterator[Path]:
     """Yield where in a raw step each of its actions stands, in the order in which `_actions` yields them."""
+    if step.get("restart") is not None:
+        yield ("restart",)
     yield from _parts(step, "remove")
     for path in created_paths(step.get("create", {})):
         yield ("create", *path)

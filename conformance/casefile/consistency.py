@@ -19,6 +19,7 @@ from conformance.model.case import (
     LabelNamespace,
     LabelPod,
     ReplacePod,
+    RestartImplementation,
     matches_ref,
 )
 from conformance.model.default_world import default_world
@@ -38,6 +39,10 @@ if TYPE_CHECKING:
 _NODE_PORT_FEATURES = ("node-port", "external-client")
 
 
+#: What may happen while the implementation is away. More than one would have states in between, which nobody is to judge.
+_MEANWHILE = (ApplyPolicy, DeletePolicy, LabelPod, LabelNamespace)
+
+
 def check(source: Source, case: Case) -> None:
     """Look up what the case covers, and walk through its states; problems go to the source."""
     check_covers(source)
@@ -53,12 +58,16 @@ def check(source: Source, case: Case) -> None:
             source.complain(
                 here, "what a pod reaches from its start is judged by what held before: its step does nothing else"
             )
+        if step.restarts:
+            _restart(source, here, case, index)
         if step.expect is not None:
             _node_ports(source, here, state.world, case)
             tried = flows(state.world, case.probe, external=case.external)
             _rows(source, (*here, "expect"), step.expect, tried, external=case.external)
     if all(step.expect is None for step in case.steps):
         source.complain(("steps",), "no step says what must be seen: give one an `expect`")
+    if case.disruptive and not any(step.restarts for step in case.steps):
+        source.complain(("features",), "no step of this case is disruptive: none restarts the implementation")
 
 
 def _node_ports(source: Source, path: Path, world: World, case: Case) -> None:
@@ -91,6 +100,20 @@ def _probe(source: Source, world: World) -> None:
             source.complain(("probe", index), f"{text!r} holds no port: the lower number comes first")
         elif unserved:
             source.complain(("probe", index), f"nobody serves {_some(unserved)}, so it would never be tried")
+
+
+def _restart(source: Source, step: Path, case: Case, index: int) -> None:
+    """See that what is read while the implementation is away can be judged: by what every state since the step before blocks."""
+    path = (*step, "restart")
+    others = [each for each in case.steps[index].actions if not isinstance(each, RestartImplementation)]
+    if not case.disruptive:
+        source.complain(path, "this disturbs all that the target enforces: the case needs the feature disruptive")
+    if case.steps[index].expect is None or not index or case.steps[index - 1].expect is None:
+        source.complain(path, "only what was seen before can be judged: this step and the one before need an `expect`")
+    if len(others) > 1 or not all(isinstance(each, _MEANWHILE) for each in others):
+        source.complain(
+            path, "meanwhile, one policy may change, or the labels of one pod or namespace, and nothing else"
+        )
 
 
 def _after(source: Source, path: Path, state: State, action: Action) -> State:
@@ -145,6 +168,8 @@ def _needed(state: State, action: Action) -> tuple[str, str, Iterable[str]]:
             return "namespace", made.namespace, state.world.namespaces
         case CreateNamespace(namespace):
             return "namespace", namespace.name, ()
+        case RestartImplementation():
+            return "implementation", "", ()
 
 
 def _meant(name: str, known: Iterable[str]) -> str:

@@ -115,6 +115,10 @@ class StepDocument(_Document):
     """Changes, in the order of these fields, and what must be seen once they took effect."""
 
     name: Annotated[str, Field(min_length=1)]
+    restart: Annotated[
+        Literal["implementation"] | None,
+        Field(description="ends what enforces policies on every node; the step is read while that is away, too"),
+    ] = None
     remove: Annotated[list[str], Field(description="pods (x/d) and namespaces (w)")] = Field(default_factory=list)
     create: ThingsDocument = Field(default_factory=ThingsDocument)
     replace: Annotated[list[str], Field(description="pods made again under the same name")] = Field(

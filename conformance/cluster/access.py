@@ -1,6 +1,6 @@
 """What an account needs on a cluster to run the suite: written down once, asked for before anything is made.
 
-Run as a program, it prints the ClusterRole.
+Run as a program, it prints the ClusterRole, for the options of a run that are given to it.
 """
 
 from __future__ import annotations
@@ -12,22 +12,30 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from conformance.cluster.client import Api
+    from conformance.cluster.options import KubernetesOptions
 
 ROLE_NAME = "netpol-conformance"
-MAKE_ROLE = "python -m conformance.cluster.access | kubectl apply -f -"
+#: Options of a run that need more than others.
+DISRUPTIVE = "--disruptive"
 _SIDE_BY_SIDE = 16
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Verbs on one resource. `optional` ones only make a report say more."""
+    """Verbs on one resource.
+
+    `optional` ones only make a report say more; `needed_with` is the option with which, and without `optional` only with which, it is needed.
+    """
 
     group: str
     resource: str
     verbs: tuple[str, ...]
     why: str
     optional: bool = False
+    needed_with: str = ""
 
 
 RULES = (
@@ -39,26 +47,40 @@ RULES = (
     Rule("networking.k8s.io", "networkpolicies", ("create", "update", "delete"), "what is tested"),
     Rule("", "nodes", ("list",), "where pods can be put"),
     Rule("", "events", ("list",), "why a pod does not come up", optional=True),
-    Rule("apps", "daemonsets", ("list",), "which implementation it is, and its version", optional=True),
+    Rule("apps", "daemonsets", ("list",), "which implementation it is, and its version", True, DISRUPTIVE),
     Rule("", "configmaps", ("get",), "kube-proxy's mode", optional=True),
 )
 
 
-def cluster_role() -> dict[str, Any]:
-    """Return the ClusterRole that holds exactly what is needed, as an object to apply."""
+def asked_for(options: KubernetesOptions) -> tuple[str, ...]:
+    """Return those of a run's options that need more than others."""
+    given = {DISRUPTIVE: options.disruptive}
+    return tuple(name for name, is_given in given.items() if is_given)
+
+
+def make_role(options: Collection[str]) -> str:
+    """Return a command that makes the ClusterRole."""
+    return " ".join(("python -m conformance.cluster.access", *options, "| kubectl apply -f -"))
+
+
+def cluster_role(options: Collection[str] = ()) -> dict[str, Any]:
+    """Return the ClusterRole that holds exactly what a run with these options can use, as an object to apply."""
     return {
         "apiVersion": "rbac.authorization.k8s.io/v1",
         "kind": "ClusterRole",
         "metadata": {"name": ROLE_NAME},
         "rules": [
-            {"apiGroups": [rule.group], "resources": [rule.resource], "verbs": list(rule.verbs)} for rule in RULES
+            {"apiGroups": [rule.group], "resources": [rule.resource], "verbs": list(rule.verbs)}
+            for rule in RULES
+            if rule.optional or rule.needed_with in {"", *options}
         ],
     }
 
 
-def missing(api: Api) -> tuple[str, ...]:
-    """Ask the API server which of the necessary permissions the account lacks, each as `verb resource`."""
-    asked = [(rule, verb) for rule in RULES if not rule.optional for verb in rule.verbs]
+def missing(api: Api, options: Collection[str] = ()) -> tuple[str, ...]:
+    """Ask the API server which permissions the account lacks of those that a run with these options needs, each as `verb resource`."""
+    needed = [rule for rule in RULES if rule.needed_with in options or not (rule.optional or rule.needed_with)]
+    asked = [(rule, verb) for rule in needed for verb in rule.verbs]
     with ThreadPoolExecutor(max_workers=_SIDE_BY_SIDE) as pool:
         answers = pool.map(lambda each: _may(api, *each), asked)
         return tuple(
@@ -81,4 +103,6 @@ def _may(api: Api, rule: Rule, verb: str) -> bool:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(cluster_role(), indent=2) + "\n")
+    if unknown := set(sys.argv[1:]) - {DISRUPTIVE}:
+        sys.exit(f"no rights depend on {', '.join(sorted(unknown))}: give none or {DISRUPTIVE}")
+    sys.stdout.write(json.dumps(cluster_role(sys.argv[1:]), indent=2) + "\n")

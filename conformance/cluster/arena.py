@@ -12,6 +12,7 @@ from conformance.cluster.kubeconfig import kubectl_words
 from conformance.cluster.namespaces import delete_all
 from conformance.cluster.outside import Outside
 from conformance.cluster.pods import Pods
+from conformance.cluster.restart import Restart
 from conformance.cluster.reuse import EndedPods
 from conformance.cluster.streams import open_exec
 from conformance.cluster.waiting import retried, until_none_left
@@ -40,6 +41,9 @@ if TYPE_CHECKING:
 _SIDE_BY_SIDE = 16
 _NO_SCTP = "the pods' kernel has no SCTP loaded (`modprobe sctp` on every node loads it)"
 _NO_IPV6 = "the cluster gives its pods no IPv6 address"
+_NOT_ASKED = (
+    "it restarts the pods of the implementation, which is done only with --disruptive (pytest: --netpol-disruptive)"
+)
 
 
 class KubernetesArena:
@@ -61,6 +65,7 @@ class KubernetesArena:
         self._nodes: dict[str, str] = {}
         self._pods = Pods(api, setting, options.timeouts)
         self._ended = EndedPods(self._pods)
+        self._restart: Restart | None = None
         self._outside = Outside(options, setting, towards)
         self._prober = Prober(self._names.unique, self._open_stream)
 
@@ -75,6 +80,8 @@ class KubernetesArena:
             found["sctp"] = _NO_SCTP
         if not any(":" in address for pod in self._world.running for address in pod.addresses):
             found["ipv6"] = _NO_IPV6
+        if not self._options.disruptive:
+            found["disruptive"] = _NOT_ASKED
         return found
 
     def bring_up(self, world: World) -> None:
@@ -179,6 +186,12 @@ class KubernetesArena:
         self._world = replace(
             self._world, services={key: each for key, each in self._world.services.items() if key != ref}
         )
+
+    def restart_implementation(self) -> None:
+        self._restart = Restart(self._api)
+
+    def still_away(self) -> Sequence[str]:
+        return self._restart.left() if self._restart else ()
 
     def probe(self, flows: Sequence[Flow], timeout: float) -> Mapping[Flow, Observation]:
         return self._prober.probe(self._world, flows, timeout)

@@ -56,19 +56,33 @@ _MODE = re.compile(r"^\s*mode:[ \t]*[\"']?(\w*)[\"']?\s*$", re.MULTILINE)
 
 def implementation(daemon_sets: Iterable[Mapping[str, Any]], nodes: Sequence[Mapping[str, Any]]) -> Implementation:
     """Tell the plugin by its agents, which run on every node as a DaemonSet."""
-    found = [(each["metadata"]["name"], *split_image(image)) for each in daemon_sets for image in _images(each)]
-    for known in _KNOWN:
-        for _, repository, version in found:
-            if re.search(known.image, repository):
-                return Implementation(known.name, version)
-        for name, _, _ in found:
-            if re.search(known.daemon_set, name):
-                return Implementation(known.name)
+    if (found := _enforcing(daemon_sets)) is not None:
+        known, _, version = found
+        return Implementation(known.name, version)
     for mark, name in _BUILT_IN:
         for node in nodes:
             if mark in (version := node["status"]["nodeInfo"]["kubeletVersion"]):
                 return Implementation(name, version)
     return Implementation()
+
+
+def enforcing(daemon_sets: Iterable[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    """Return the DaemonSet whose pods enforce policies; None where no plugin that is known runs as one."""
+    found = _enforcing(daemon_sets)
+    return None if found is None else found[1]
+
+
+def _enforcing(daemon_sets: Iterable[Mapping[str, Any]]) -> tuple[_Known, Mapping[str, Any], str] | None:
+    """Return the plugin, its DaemonSet, and its version where that is known."""
+    found = [(each, *split_image(image)) for each in daemon_sets for image in _images(each)]
+    for known in _KNOWN:
+        for each, repository, version in found:
+            if re.search(known.image, repository):
+                return known, each, version
+        for each, _, _ in found:
+            if re.search(known.daemon_set, each["metadata"]["name"]):
+                return known, each, ""
+    return None
 
 
 def split_image(image: str) -> tuple[str, str]:

@@ -72,6 +72,7 @@ class KindOptions:
     keep: bool = False
     image: str | None = None
     reuse: bool = False
+    disruptive: bool = False
     timeouts: KindTimeouts = field(default_factory=KindTimeouts)
 
     @property
@@ -132,7 +133,13 @@ def kubernetes_options(cluster: Cluster, options: KindOptions) -> KubernetesOpti
     """Return how to run on a cluster that was made; a container beside its nodes is the endpoint outside."""
     outside = (ENGINE, "run", "-i", "--rm", "--network", _NETWORK, "--cap-add", "NET_ADMIN", options.probe_image)
     return KubernetesOptions(
-        cluster.context, cluster.kubeconfig, options.probe_image, options.run, outside, options.timeouts.cluster
+        context=cluster.context,
+        kubeconfig=cluster.kubeconfig,
+        image=options.probe_image,
+        run=options.run,
+        external_command=outside,
+        disruptive=options.disruptive,
+        timeouts=options.timeouts.cluster,
     )
 
 

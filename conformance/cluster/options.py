@@ -50,7 +50,7 @@ class KubernetesOptions:
     """A cluster by its context, which must be named: there is no default.
 
     `external_command` is what comes before `python3` to run it on a machine outside the cluster; its stdin and stdout must be that
-    program's. `run` tells this run's objects from those of others.
+    program's. `run` tells this run's objects from those of others. With `disruptive` cases may restart the implementation's own pods.
     """
 
     context: str
@@ -58,4 +58,5 @@ class KubernetesOptions:
     image: str = DEFAULT_IMAGE
     run: str = field(default_factory=new_run)
     external_command: tuple[str, ...] = ()
+    disruptive: bool = False
     timeouts: ClusterTimeouts = field(default_factory=ClusterTimeouts)

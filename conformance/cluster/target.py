@@ -98,13 +98,14 @@ class KubernetesTarget:
         """Refuse to start what could not be finished, or could not be cleaned up afterwards."""
         if self._permitted:
             return
+        asked = access.asked_for(self._options)
         with failing_as(TargetUnavailable, "the account's permissions cannot be asked for", self._api):
-            missing = access.missing(self._api)
+            missing = access.missing(self._api, asked)
         if missing:
             raise TargetUnavailable(
                 f"the account of context {self._options.context!r} may not do what the suite needs",
                 causes=[f"it may not {each}" for each in missing],
-                hint=f"`{access.MAKE_ROLE}` makes a ClusterRole {access.ROLE_NAME} that holds all of it: bind it to the account",
+                hint=f"`{access.make_role(asked)}` makes a ClusterRole {access.ROLE_NAME} that holds all of it: bind it to the account",
             )
         self._permitted = True
 

@@ -33,6 +33,7 @@ Feature = Literal[
     "ipv6",
     "address-reuse",
     "node-port",
+    "disruptive",
 ]
 
 FEATURES: tuple[str, ...] = get_args(Feature)
@@ -109,6 +110,11 @@ class CreateService:
     service: Service
 
 
+@dataclass(frozen=True, slots=True)
+class RestartImplementation:
+    """End what enforces policies, on every node, and have it started again; no object of the case changes."""
+
+
 Action = (
     ApplyPolicy
     | DeletePolicy
@@ -120,6 +126,7 @@ Action = (
     | ReplacePod
     | DeletePod
     | CreateService
+    | RestartImplementation
 )
 
 
@@ -197,6 +204,11 @@ class Step:
     #: Why it is right that nothing is blocked, or nothing passes, although policies are in force.
     one_sided: str = ""
 
+    @property
+    def restarts(self) -> bool:
+        """Whether it restarts the implementation, so that it is read while that is away, too."""
+        return any(isinstance(each, RestartImplementation) for each in self.actions)
+
 
 @dataclass(frozen=True, slots=True)
 class Case:
@@ -221,6 +233,11 @@ class Case:
     def is_row(self) -> bool:
         """Whether it is a row of a table: its id names the row."""
         return "-" in self.id
+
+    @property
+    def disruptive(self) -> bool:
+        """Whether the case disturbs all that the target enforces, and so must be alone on it."""
+        return "disruptive" in self.features
 
     @property
     def external(self) -> bool:

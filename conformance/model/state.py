@@ -16,6 +16,7 @@ from conformance.model.case import (
     LabelNamespace,
     LabelPod,
     ReplacePod,
+    RestartImplementation,
 )
 
 if TYPE_CHECKING:
@@ -73,6 +74,8 @@ class State:
             case CreateService(service):
                 _ = world.namespaces[service.namespace]
                 return self._with(world.with_service(service))
+            case RestartImplementation():
+                return self
 
     def told_apart(self, pod: Pod) -> Pod:
         """Return a pod that is to be made, with a generation that no pod of its name has had in this state."""

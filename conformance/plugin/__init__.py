@@ -6,7 +6,9 @@ A conftest may define any of these fixtures itself: `netpol_target` (a `runner.t
 from __future__ import annotations
 
 import contextlib
+import shutil
 import signal
+import tempfile
 import threading
 import warnings
 from dataclasses import asdict, replace
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 _target_options: pytest.StashKey[TargetOptions] = pytest.StashKey()
 _told = pytest.StashKey[dict[str, Any]]()  # what the head of the record needs: it goes along with every report
 _cluster = pytest.StashKey[Any]()
+_turns = pytest.StashKey[str]()  # the folder of the locks that workers share
 _MARKERS = {
     "core": "cases that every implementation must pass",
     "extended": "cases that must pass where its features are supported",
@@ -94,6 +97,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.problem = problem  # type: ignore[attr-defined]  # a worker can speak only by the report of an item
 
 
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Any:
+    """Let a disruptive case be the only one that runs; waiting for that is part of no case's time."""
+    folder = getattr(item.config, "workerinput", {}).get("netpol_turns")
+    if folder is None or not hasattr(item, "case"):
+        return (yield)
+    from conformance.plugin.turns import turn  # noqa: PLC0415 -- only with workers
+
+    with turn(Path(folder), alone=item.case.disruptive):
+        return (yield)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
     report = yield
@@ -131,11 +146,16 @@ def pytest_configure_node(node: Any) -> None:
     if _cluster in node.config.stash:
         given |= node.config.stash[_cluster].for_workers()
     node.workerinput["netpol"] = given
+    if _turns not in node.config.stash:
+        node.config.stash[_turns] = tempfile.mkdtemp(prefix="netpol-conformance-")
+    node.workerinput["netpol_turns"] = node.config.stash[_turns]
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     if _cluster in config.stash:
         config.stash[_cluster].close()
+    if _turns in config.stash:
+        shutil.rmtree(config.stash[_turns], ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -55,6 +55,11 @@ OPTIONS = (
     Option(
         "keep", "keep the probe pods at the end (target kind: and the cluster), to look at a failure by hand", "flag"
     ),
+    Option(
+        "disruptive",
+        "run cases that restart the implementation's pods too; nobody else may use the cluster meanwhile",
+        "flag",
+    ),
     Option("report", "a folder for the record of the run"),
     Option("waivers", "a file of known deviations, which are reported and do not fail the run"),
     Option("unsupported", "a feature that the implementation does not claim, such as end-port", "list"),
@@ -99,6 +104,7 @@ def target_options(config: pytest.Config) -> TargetOptions:
         manifest=value(config, "kind-manifest") or "",
         node_image=value(config, "kind-node-image") or "",
         keep=bool(value(config, "keep")),
+        disruptive=bool(value(config, "disruptive")),
     )
 
 

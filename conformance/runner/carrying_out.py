@@ -17,6 +17,7 @@ from conformance.model.case import (
     LabelNamespace,
     LabelPod,
     ReplacePod,
+    RestartImplementation,
 )
 
 if TYPE_CHECKING:
@@ -53,6 +54,8 @@ def carry_out(action: Action, state: State, arena: Arena) -> State:  # noqa: C90
             arena.delete_pod(ref)
         case CreateService(service):
             arena.create_service(service)
+        case RestartImplementation():
+            arena.restart_implementation()
     return replace(state.after(action), world=arena.world)
 
 

@@ -16,6 +16,7 @@ from conformance.model.verdict import CaseResult, StepResult, Verdict
 from conformance.oracle.evaluate import evaluate
 from conformance.runner.carrying_out import carry_out, take_back
 from conformance.runner.settling import Settling
+from conformance.runner.watching import PACE, Watched, findings, summary, watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -149,12 +150,17 @@ class CaseRun:
         began = self._clock.now()
         expected = {flow: expect.allows(flow) for flow in decisions}
         changes = any(self._shown.get(flow) is not wanted for flow, wanted in expected.items())
+        lasting = {flow: wanted for flow, wanted in expected.items() if self._shown.get(flow) is wanted}
+        watched = self._watch(step, lasting) if step.restarts else Watched()
         settled, behind = self._settle_step(expected, actions, step.hold, changes=changes)
         self._shown = expected
         if settled.flipped and not settled.verdicts:
             flipped = ", ".join(sorted(str(flow) for flow in settled.flipped))
             self._notes.append(f"step {step.name!r}: changed again after it had agreed, then settled: {flipped}")
         cells = (*_cells(settled, expected, decisions), *self._early(step, expected, decisions, settled))
+        if step.restarts:
+            meanwhile = findings(watched, lasting, decisions)
+            cells += tuple(cell for cell in meanwhile if cell.flow not in settled.verdicts)
         if cells:
             self.saw_blocked |= any(cell.verdict in {CellVerdict.BREAK, CellVerdict.UNSTABLE} for cell in cells)
         else:
@@ -163,12 +169,17 @@ class CaseRun:
             step.name,
             cells=len(expected),
             findings=cells,
-            readings=settled.readings,
+            readings=watched.readings + settled.readings,
             seconds=self._clock.now() - began,
             latencies=tuple(sorted(settled.latencies.values())),
             commands=self._commands(cells),
             barrier=behind,
         )
+
+    def _watch(self, step: Step, lasting: Mapping[Flow, bool]) -> Watched:
+        watched = watch(self._probe_briefly, lasting, self._arena.still_away, self._clock, self._timeouts)
+        self._notes.append(f"step {step.name!r}: {summary(watched)}")
+        return watched
 
     def _settle_step(
         self, expected: Mapping[Flow, bool], actions: Sequence[Action], hold: float, *, changes: bool
@@ -267,6 +278,10 @@ class CaseRun:
         if max(answers, default=0.0) > self._silence():
             self._baseline.longest_silence = max(answers)
         return seen
+
+    def _probe_briefly(self, tried: Sequence[Flow]) -> Mapping[Flow, Observation]:
+        """Give silent flows less time than usual: silence accuses nobody here, and the next reading shows more than a longer one."""
+        return self._arena.probe(tried, min(self._silence(), max(PACE, self._baseline.longest_silence * _PATIENCE)))
 
     def _silence(self) -> float:
         """How long a flow may be silent before it counts as dropped: several times the longest silence before an answer that was seen."""

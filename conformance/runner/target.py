@@ -68,6 +68,12 @@ class Arena(Protocol):
 
     def delete_service(self, ref: str) -> None: ...
 
+    def restart_implementation(self) -> None:
+        """End what enforces policies, on every node, and have it started again; return at once. CannotShow where it is not known."""
+
+    def still_away(self) -> Sequence[str]:
+        """Return what has not come back since `restart_implementation`, each in words; nothing once all is ready again."""
+
     def probe(self, flows: Sequence[Flow], timeout: float) -> Mapping[Flow, Observation]:
         """Try every flow at once, each with a new socket, and prove in the same batch that every server lives.
 

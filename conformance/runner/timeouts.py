@@ -19,6 +19,8 @@ class Timeouts:
     - `connect`: how long a world without policies may take until everything connects
     - `hold`: how long an agreeing matrix is left alone before it is read again in full
     - `quiet`: the same for a step after which nothing must have changed, where no canary shows that it was heard of
+    - `restart`: how long the implementation may take until it is ready again after a restart
+    - `watch`: how long the matrix is read over and over after that
     - `probe_floor`, `probe_ceiling`: the least and the most that a silent flow is given; in between it is four times the
       longest silence before an answer in the last reading in which everything passed
     """
@@ -27,6 +29,8 @@ class Timeouts:
     connect: float = 60.0
     hold: float = 0.5
     quiet: float = 1.5
+    restart: float = 180.0
+    watch: float = 5.0
     probe_floor: float = 0.3
     probe_ceiling: float = 3.0
 
@@ -53,6 +57,8 @@ CEILINGS = {
     "connect": 600.0,
     "hold": 60.0,
     "quiet": 60.0,
+    "restart": 600.0,
+    "watch": 60.0,
     "probe_floor": 10.0,
     "probe_ceiling": 10.0,
 }

@@ -103,6 +103,14 @@ class PerfectArena:
         services = {key: each for key, each in self.world.services.items() if key != ref}
         self._state = replace(self._state, world=replace(self.world, services=services))
 
+    def restart_implementation(self) -> None:
+        """Forget all tables, list everything anew, and go on."""
+        self._plane = DataPlane()
+        self._plane.refresh(self.world, self._state.policies)
+
+    def still_away(self) -> Sequence[str]:
+        return ()
+
     def probe(self, flows: Sequence[Flow], timeout: float) -> Mapping[Flow, Observation]:
         return {flow: self._observe(flow, timeout) for flow in flows}
 

@@ -168,6 +168,14 @@ class NetnsArena:
             for address in service.addresses:
                 self._addresses.give_back(address)
 
+    def restart_implementation(self) -> None:
+        """Put all rules in force anew, from nothing; there is nothing that would have to come back."""
+        with self._acting("restart the enforcement of policies"):
+            self._machines.restart()
+
+    def still_away(self) -> Sequence[str]:
+        return ()
+
     def probe(self, flows: Sequence[Flow], timeout: float) -> Mapping[Flow, Observation]:
         return self._prober.probe(self.world, flows, timeout)
 

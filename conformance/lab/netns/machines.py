@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from conformance.errors import CannotShow
 from conformance.lab.netns import enforcement, fabric, links, nftables
 from conformance.lab.netns.compile import NodeRules
 from conformance.lab.netns.control import DATAGRAM_BYTES, script
@@ -78,6 +79,15 @@ class Machines:
         """Put rules in force on every node; one that is not named gets none."""
         for node in self._rules:
             self._enforce(node, rules.get(node, NodeRules()))
+
+    def restart(self) -> None:
+        """Have every node begin anew with the rules that it has; each packet meets the old ones or the new ones."""
+        for node, rules in self._rules.items():
+            anew = [nftables.delete_table(), *enforcement.foundation(), *enforcement.difference(NodeRules(), rules)]
+            parts = tuple(in_datagrams(anew, DATAGRAM_BYTES))
+            if len(parts) > 1:
+                raise CannotShow("the rules of a node are too many to be put in force anew at one moment")
+            self._transact(node, anew)
 
     def close(self) -> None:
         """Stop all agents and let go of all namespaces; the kernel clears the rest away."""

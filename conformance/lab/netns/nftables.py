@@ -16,6 +16,7 @@ from pyroute2.netlink.nfnetlink.nftsocket import (
     NFPROTO_IPV4,
     NFT_MSG_DELCHAIN,
     NFT_MSG_DELRULE,
+    NFT_MSG_DELTABLE,
     NFT_MSG_NEWCHAIN,
     NFT_MSG_NEWRULE,
     NFT_MSG_NEWTABLE,
@@ -82,6 +83,12 @@ def transaction(messages: Sequence[Message]) -> list[Message]:
 def table() -> Message:
     body = _encoded(nft_table_msg, ("NFTA_TABLE_NAME", TABLE))
     return _message("make the table", "nf_tables", NFT_MSG_NEWTABLE, NLM_F_CREATE, body)
+
+
+def delete_table() -> Message:
+    """Delete the table with all that is in it."""
+    body = _encoded(nft_table_msg, ("NFTA_TABLE_NAME", TABLE))
+    return _message("delete the table", "nf_tables", NFT_MSG_DELTABLE, 0, body)
 
 
 def hooked_chain(name: str, kind: str, hook: int, priority: int) -> Message:

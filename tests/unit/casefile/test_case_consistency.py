@@ -54,6 +54,31 @@ def test_names_that_are_not_there(part: str, path: str, said: str, whole: Whole,
     refused(text, (f"steps[1].{path}", said))
 
 
+RESTARTS = {
+    "without the feature": ("[ingress]", "restart: «implementation\n    expect: {default: allow}", "this disturbs all that the target enforces: the case needs the feature disruptive"),
+    "that is not read": ("[ingress, disruptive]", "restart: «implementation", "this step and the one before need an `expect`"),
+    "beside two changes": ("[ingress, disruptive]", f"restart: «implementation\n    apply: [{policy()}, {policy(name='other')}]\n    expect: {{default: deny, allow: ['* -> y/*', '* -> z/*']}}", "one policy may change, or the labels of one pod or namespace, and nothing else"),
+    "beside a pod that is replaced": ("[ingress, disruptive]", "restart: «implementation\n    replace: [x/a]\n    expect: {default: allow}", "and nothing else"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("features", "part", "said"), RESTARTS.values(), ids=RESTARTS)
+def test_a_restart_that_cannot_be_judged(features: str, part: str, said: str, whole: Whole, refused: Refused) -> None:
+    text = whole(steps=f"steps:\n  - name: open\n    expect: {{default: allow}}\n  - name: restarted\n    {part}\n")
+    refused(text.replace("[ingress]", features), ("steps[1].restart", said))
+
+
+def test_a_restart_after_a_step_that_is_not_read_cannot_be_judged(whole: Whole, refused: Refused) -> None:
+    steps = "  - {name: unread, label: {x/a: {a: b}}}\n  - {name: restarted, restart: «implementation, expect: {default: allow}}"
+    text = whole(steps=f"steps:\n{steps}\n").replace("[ingress]", "[ingress, disruptive]")
+    refused(text, ("steps[1].restart", "only what was seen before can be judged"))
+
+
+def test_a_disruptive_case_restarts(whole: Whole, refused: Refused) -> None:
+    text = whole(steps="steps:\n  - {name: open, expect: {default: allow}}\n")
+    refused(text.replace("[ingress]", "«[ingress, disruptive]"), ("features", "none restarts the implementation"))
+
+
 IN_WORLD = {
     "a namespace twice": ("namespaces: [{name: w}, «{name: w}]", "namespaces[1]", "namespace w is there already"),
     "a pod in no namespace": ("pods: [«{namespace: w, name: d}]", "pods[0]", "there is no namespace w at this point"),

@@ -106,7 +106,7 @@ def test_parts(
 
 
 STEPS = {
-    "fields misspelt": ("«exepct: {default: allow}", ["exepct"], ["unknown field, expected one of name, remove, create, replace, label, delete, apply, expect, hold, oneSided; did you mean expect?"]),
+    "fields misspelt": ("«exepct: {default: allow}", ["exepct"], ["unknown field, expected one of name, restart, remove, create, replace, label, delete, apply, expect, hold, oneSided; did you mean expect?"]),
     "expect: fields": ("expect: «{«defalt: allow, «denny: []}", ["expect.default", "expect.defalt", "expect.denny"], ["missing", "unknown field, expected one of default, allow, deny; did you mean default?", "did you mean deny?"]),
     "expect: default": ("expect: {default: «allowed}", ["expect.default"], ["expected 'allow' or 'deny', found text: 'allowed'; did you mean allow?"]),
     "expect: default is a bool": ("expect: {default: «true}", ["expect.default"], ["expected 'allow' or 'deny', found true"]),

@@ -74,6 +74,14 @@ def test_who_enforces_counts_and_not_who_connects() -> None:
     assert detect.implementation(eks, [node()]).name == "aws-network-policy-agent"
 
 
+def test_whose_pods_enforce_is_told_too() -> None:
+    proxy, node_agent = daemon_set("kube-proxy", "kube-proxy:v1"), daemon_set("calico-node", "calico/node:v3")
+    assert detect.enforcing([proxy, node_agent]) is node_agent
+    by_name = daemon_set("ovnkube-node", "quay.io/release@sha256:01")
+    assert detect.enforcing([proxy, by_name]) is by_name
+    assert detect.enforcing([proxy]) is None
+
+
 def test_what_is_not_known_is_unknown() -> None:
     assert detect.implementation([daemon_set("ciliumish", "example.com/not-cilium-at-all:v1")], [node()]) == (
         detect.Implementation("unknown", "")

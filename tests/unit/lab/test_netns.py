@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from conformance.errors import ActionFailed, ArenaFailed, TargetUnavailable
+from conformance.errors import ActionFailed, ArenaFailed, CannotShow, TargetUnavailable
 from conformance.lab.netns import machines
 from conformance.lab.netns.target import NetnsTarget
 from conformance.model.default_world import default_world, servers
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
     from conformance.lab.netns.arena import NetnsArena
     from conformance.lab.netns.compile import Gate
+    from conformance.lab.netns.netlink import Message
     from conformance.model.matrix import Observation
 
 ROOT = Path(__file__).parents[3]
@@ -326,6 +327,37 @@ def test_rules_that_need_many_datagrams(arena: NetnsArena, monkeypatch: pytest.M
 
 
 # Pods that come and go --------------------------------------------------------------------------------------------------
+
+
+def test_a_restart_puts_the_same_rules_in_force_anew(arena: NetnsArena) -> None:
+    arena.create_service(Service("y", "web", {"pod": "b"}, (ServicePort(8080, 80),)))
+    arena.apply_policy(policy("x", INGRESS))
+    arena.restart_implementation()
+    assert arena.still_away() == ()
+    into_x = {flow for flow in matrix(arena) if flow.destination.startswith("x/")}
+    check(arena, into_x)
+    arena.restart_implementation()
+    arena.delete_policy("x/p")
+    check(arena, ())
+
+
+def test_a_restart_is_one_transaction_a_node_or_none(small: NetnsArena, monkeypatch: pytest.MonkeyPatch) -> None:
+    small.apply_policy(policy("n", INGRESS))
+    sent: list[str] = []
+    really = small._machines._keeper.rules
+
+    def rules(space: str, messages: Sequence[Message]) -> None:
+        sent.append(space)
+        really(space, messages)
+
+    monkeypatch.setattr(small._machines._keeper, "rules", rules)
+    small.restart_implementation()
+    assert len(sent) == len(set(sent)) == 2
+    monkeypatch.setattr(machines, "DATAGRAM_BYTES", 1000)
+    with pytest.raises(CannotShow, match="too many"):
+        small.restart_implementation()
+    assert len(sent) == 2
+    check(small, matrix(small))
 
 
 def test_a_pod_made_again_has_a_new_address_and_the_same_policies(arena: NetnsArena) -> None:

@@ -51,6 +51,8 @@ class Script:
     #: Calls that were carried out although the target then said that they failed.
     carried_out_anyway: bool = False
     reading_seconds: float = 0.0
+    #: How long a restart of the implementation takes.
+    away_seconds: float = 0.0
     unsupported: dict[str, str] = field(default_factory=dict)
     log: list[tuple[Any, ...]] = field(default_factory=list)
     arenas: list[ScriptedArena] = field(default_factory=list)
@@ -72,6 +74,7 @@ class ScriptedArena(PerfectArena):
         self.target = target
         self.script = target.script
         self.closed = 0
+        self.back_at = 0.0
 
     @property
     def unsupported(self) -> Mapping[str, str]:
@@ -79,7 +82,7 @@ class ScriptedArena(PerfectArena):
 
     def __getattribute__(self, name: str) -> Any:
         found = super().__getattribute__(name)
-        if not name.startswith(("apply_", "delete_", "label_", "create_")):
+        if not name.startswith(("apply_", "delete_", "label_", "create_", "restart_")):
             return found
 
         def logged(*arguments: Any) -> None:
@@ -91,6 +94,12 @@ class ScriptedArena(PerfectArena):
                 raise error
 
         return logged
+
+    def restart_implementation(self) -> None:
+        self.back_at = self.target.clock.now() + self.script.away_seconds
+
+    def still_away(self) -> Sequence[str]:
+        return ("the pod of worker-1 is not ready",) if self.target.clock.now() < self.back_at else ()
 
     def probe(self, flows: Sequence[Flow], timeout: float) -> Mapping[Flow, Observation]:
         self.script.log.append(("probe", tuple(flows), timeout))
@@ -169,6 +178,15 @@ def under_policies(wanted: Callable[[Flow], bool], seen: Observation) -> Any:
 
     def lens(arena: ScriptedArena, flow: Flow, really: Observation) -> Observation:
         return seen if wanted(flow) and arena._state.policies else really
+
+    return lens
+
+
+def while_away(wanted: Callable[[Flow], bool], seen: Observation) -> Any:
+    """Return a lens: these flows are seen so while the implementation restarts."""
+
+    def lens(arena: ScriptedArena, flow: Flow, really: Observation) -> Observation:
+        return seen if wanted(flow) and arena.still_away() else really
 
     return lens
 
