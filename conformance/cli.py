@@ -51,6 +51,7 @@ Target = Annotated[str, typer.Option(help="netns, kubernetes, kind or mini:NAME"
 Context = Annotated[str, typer.Option(help="the kubeconfig context; target kubernetes needs one")]
 Kubeconfig = Annotated[str, typer.Option(help="the kubeconfig file, where it is not the usual one")]
 Image = Annotated[str, typer.Option(help="the image of the probe pods: any that has python3")]
+WorkloadName = Annotated[str, typer.Option(help="what the probe pods are: pod, or deployment for one each")]
 
 
 def main() -> None:
@@ -70,6 +71,7 @@ def run(
     context: Context = "",
     kubeconfig: Kubeconfig = "",
     image: Image = "",
+    workload: WorkloadName = "",
     external: Annotated[
         str,
         typer.Option(
@@ -111,6 +113,7 @@ def run(
     cases = _load(files)
     single = {
         "target": target, "report": report, "context": context, "kubeconfig": kubeconfig, "image": image, "external": external,
+        "workload": workload,
         "kind-name": kind_name, "kind-config": kind_config, "kind-plugin": kind_plugin, "kind-manifest": kind_manifest,
         "kind-node-image": kind_node_image, "waivers": waivers, "run": run_name,
     }  # fmt: skip
@@ -228,12 +231,15 @@ def smoke(
     context: Context = "",
     kubeconfig: Kubeconfig = "",
     image: Image = "",
+    workload: WorkloadName = "pod",
 ) -> None:
     """Tell in seconds whether the target connects pods at all, and whether anything enforces policies."""
     from conformance import targets  # noqa: PLC0415 -- verbs import what they need
     from conformance.runner.smoke import smoke as try_out  # noqa: PLC0415 -- as above
 
-    options = targets.TargetOptions(target=target, context=context, kubeconfig=kubeconfig, image=image)
+    options = targets.TargetOptions(
+        target=target, context=context, kubeconfig=kubeconfig, image=image, workload=workload
+    )
     made = targets.make(options)
     try:
         with err.status("bringing up two pods"):

@@ -7,7 +7,7 @@ import shlex
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from conformance.cluster.options import new_run
+from conformance.cluster.options import Workload, new_run
 from conformance.errors import UsageError
 
 if TYPE_CHECKING:
@@ -38,8 +38,11 @@ class TargetOptions:
     kind_config: Path | None = None
     keep: bool = False
     disruptive: bool = False
+    workload: str = Workload.POD
 
     def __post_init__(self) -> None:
+        if self.workload not in list(Workload):
+            raise UsageError(f"no workload is called {self.workload!r}", hint=f"they are {' and '.join(Workload)}")
         if not _RUN.match(self.run):
             raise UsageError(f"a run's name is 1 to 12 of a-z0-9, not {self.run!r}")
 
@@ -55,6 +58,11 @@ def make(options: TargetOptions) -> Target:
     }
     if kind not in makers:
         raise UsageError(f"no target is called {options.target!r}", hint=f"the targets are {', '.join(NAMES)}")
+    if options.workload != Workload.POD and kind not in {"kubernetes", "kind"}:
+        raise UsageError(
+            f"target {options.target} has no workload {options.workload}",
+            hint="only the targets kubernetes and kind have Deployments",
+        )
     return makers[kind](options, name)
 
 
@@ -121,6 +129,7 @@ def _kind_options(options: TargetOptions) -> KindOptions:
         config=options.kind_config,
         keep=options.keep,
         image=options.image or None,
+        workload=Workload(options.workload),
         disruptive=options.disruptive,
     )
 
@@ -146,6 +155,7 @@ def _kubernetes(options: TargetOptions, _: str) -> Target:
             image=options.image or DEFAULT_IMAGE,
             run=options.run,
             external_command=tuple(shlex.split(options.external)),
+            workload=Workload(options.workload),
             disruptive=options.disruptive,
         )
     )

@@ -11,6 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from conformance.cluster.options import Workload
+
 if TYPE_CHECKING:
     from collections.abc import Collection
 
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 
 ROLE_NAME = "netpol-conformance"
 #: Options of a run that need more than others.
-DISRUPTIVE = "--disruptive"
+DISRUPTIVE, DEPLOYMENTS = "--disruptive", "--workload=deployment"
 _SIDE_BY_SIDE = 16
 
 
@@ -49,12 +51,13 @@ RULES = (
     Rule("", "events", ("list",), "why a pod does not come up", optional=True),
     Rule("apps", "daemonsets", ("list",), "which implementation it is, and its version", True, DISRUPTIVE),
     Rule("", "configmaps", ("get",), "kube-proxy's mode", optional=True),
+    Rule("apps", "deployments", ("get", "create", "delete"), "what the probe pods are of", needed_with=DEPLOYMENTS),
 )
 
 
 def asked_for(options: KubernetesOptions) -> tuple[str, ...]:
     """Return those of a run's options that need more than others."""
-    given = {DISRUPTIVE: options.disruptive}
+    given = {DISRUPTIVE: options.disruptive, DEPLOYMENTS: options.workload is Workload.DEPLOYMENT}
     return tuple(name for name, is_given in given.items() if is_given)
 
 
@@ -103,6 +106,6 @@ def _may(api: Api, rule: Rule, verb: str) -> bool:
 
 
 if __name__ == "__main__":
-    if unknown := set(sys.argv[1:]) - {DISRUPTIVE}:
-        sys.exit(f"no rights depend on {', '.join(sorted(unknown))}: give none or {DISRUPTIVE}")
+    if unknown := set(sys.argv[1:]) - {DISRUPTIVE, DEPLOYMENTS}:
+        sys.exit(f"no rights depend on {', '.join(sorted(unknown))}: give none, {DISRUPTIVE} or {DEPLOYMENTS}")
     sys.stdout.write(json.dumps(cluster_role(sys.argv[1:]), indent=2) + "\n")

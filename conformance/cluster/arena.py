@@ -126,7 +126,7 @@ class KubernetesArena:
 
     def label_pod(self, ref: str, labels: Mapping[str, str | None]) -> None:
         pod = self._world.pods[ref]
-        path = namespace_path(self._names.namespace(pod.namespace), "pods", pod.name)
+        path = namespace_path(self._names.namespace(pod.namespace), "pods", self._pods.real_name(pod))
         with failing_as(ActionFailed, f"pod {ref} was not relabelled", self._api):
             self._api.patch(path, {"metadata": {"labels": dict(labels)}})
         self._changed(LabelPod(ref, labels))
@@ -278,9 +278,9 @@ class KubernetesArena:
         if ref not in self._world.pods:
             return self._outside.start(ref)
         pod = self._world.pods[ref]
-        namespace = self._names.namespace(pod.namespace)
+        namespace, name = self._names.namespace(pod.namespace), self._pods.real_name(pod)
         return retried(
-            lambda: open_exec(self._api, namespace, pod.name, timeout=self._timeouts.connect),
+            lambda: open_exec(self._api, namespace, name, timeout=self._timeouts.connect),
             lambda error: isinstance(error, ProbeFailed),
             self._timeouts.stream_reopen,
         )
@@ -289,7 +289,7 @@ class KubernetesArena:
         pod = self._world.pods.get(ref)
         if pod is None:
             return self._outside.beside(ref)
-        return reproduce.in_pod(kubectl, self._names.namespace(pod.namespace), pod.name)
+        return reproduce.in_pod(kubectl, self._names.namespace(pod.namespace), self._pods.real_name(pod))
 
     def _forget(self, ref: str) -> None:
         self._prober.forget(ref)

@@ -168,6 +168,11 @@ def namespace_path(namespace: str, *rest: str) -> str:
     return "/".join(("/api/v1/namespaces", namespace, *rest))
 
 
+def deployment_path(namespace: str, *rest: str) -> str:
+    """Return the path of the Deployments of a namespace, or of one of them."""
+    return "/".join((f"/apis/apps/v1/namespaces/{namespace}/deployments", *rest))
+
+
 def policy_path(namespace: str, *rest: str) -> str:
     """Return the path of the NetworkPolicies of a namespace, or of one of them."""
     return "/".join((f"/apis/networking.k8s.io/v1/namespaces/{namespace}/networkpolicies", *rest))

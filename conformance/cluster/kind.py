@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from conformance.cluster import diagnosis, implementations
 from conformance.cluster.client import Api, ApiError
-from conformance.cluster.options import DEFAULT_IMAGE, ClusterTimeouts, KubernetesOptions, new_run
+from conformance.cluster.options import DEFAULT_IMAGE, ClusterTimeouts, KubernetesOptions, Workload, new_run
 from conformance.cluster.programs import ENGINE, KIND, KUBECTL, require, run, succeeds
 from conformance.cluster.target import KubernetesTarget
 from conformance.cluster.waiting import retried
@@ -72,6 +72,7 @@ class KindOptions:
     keep: bool = False
     image: str | None = None
     reuse: bool = False
+    workload: Workload = Workload.POD
     disruptive: bool = False
     timeouts: KindTimeouts = field(default_factory=KindTimeouts)
 
@@ -138,6 +139,7 @@ def kubernetes_options(cluster: Cluster, options: KindOptions) -> KubernetesOpti
         image=options.probe_image,
         run=options.run,
         external_command=outside,
+        workload=options.workload,
         disruptive=options.disruptive,
         timeouts=options.timeouts.cluster,
     )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from conformance.cluster.naming import MANAGED_BY, MANAGED_BY_LABEL, RUN_LABEL
+from conformance.cluster.naming import MANAGED_BY, MANAGED_BY_LABEL, POD_LABEL, RUN_LABEL
+from conformance.cluster.options import Workload
 from conformance.model.world import Container, Phase
 from conformance.runner.probing import identity
 
@@ -34,6 +35,11 @@ class Setting:
     image: str
     workers: Sequence[str]
     agent: str
+    workload: Workload = Workload.POD
+
+    def deploys(self, each: Pod) -> bool:
+        """Whether a pod is that of a Deployment. One that is not to run cannot be: a Deployment starts it again and again."""
+        return self.workload is Workload.DEPLOYMENT and each.phase is Phase.RUNNING
 
 
 def namespace(each: Namespace, setting: Setting) -> dict[str, Any]:
@@ -124,6 +130,23 @@ def pod(each: Pod, setting: Setting, from_start: Sequence[str] = ()) -> dict[str
         "kind": "Pod",
         "metadata": {"name": each.name, "labels": {**each.labels, RUN_LABEL: setting.names.run}},
         "spec": spec,
+    }
+
+
+def deployment(each: Pod, setting: Setting, from_start: Sequence[str] = ()) -> dict[str, Any]:
+    """Return a Deployment whose only replica is a probe pod. It knows its pod by a label that no case changes."""
+    alone = pod(each, setting, from_start)
+    mark = {POD_LABEL: each.name}
+    labels = {**alone["metadata"]["labels"], **mark}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": each.name, "labels": {RUN_LABEL: setting.names.run}},
+        "spec": {
+            "replicas": 1,
+            "selector": {"matchLabels": mark},
+            "template": {"metadata": {"labels": labels}, "spec": alone["spec"]},
+        },
     }
 
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 MANAGED_BY_LABEL = "app.kubernetes.io/managed-by"
 MANAGED_BY = "netpol-conformance"
 RUN_LABEL = "netpol-conformance/run"
+#: On the pod of a Deployment: the name that the case has for it. No case has labels of that name.
+POD_LABEL = "netpol-conformance/pod"
 #: On containers of the local engine: the context of the cluster that they belong to.
 CONTEXT_LABEL = "netpol-conformance/context"
 

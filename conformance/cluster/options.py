@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import string
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 #: Small, public, multi-platform, and with nothing but Python: the agent is mounted into it.
 DEFAULT_IMAGE = "docker.io/library/python:3.12-slim"
@@ -45,6 +46,13 @@ class ClusterTimeouts:
     external_reach: float = 10.0
 
 
+class Workload(StrEnum):
+    """What a probe pod is on the cluster: a pod by itself, or the only one of a Deployment."""
+
+    POD = "pod"
+    DEPLOYMENT = "deployment"
+
+
 @dataclass(frozen=True, slots=True)
 class KubernetesOptions:
     """A cluster by its context, which must be named: there is no default.
@@ -58,5 +66,6 @@ class KubernetesOptions:
     image: str = DEFAULT_IMAGE
     run: str = field(default_factory=new_run)
     external_command: tuple[str, ...] = ()
+    workload: Workload = Workload.POD
     disruptive: bool = False
     timeouts: ClusterTimeouts = field(default_factory=ClusterTimeouts)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from conformance.cluster import diagnosis, manifests
-from conformance.cluster.client import FORBIDDEN, ApiError, failing_as, namespace_path
-from conformance.cluster.naming import RUN_LABEL
+from conformance.cluster.client import FORBIDDEN, ApiError, deployment_path, failing_as, namespace_path
+from conformance.cluster.naming import POD_LABEL, RUN_LABEL
 from conformance.cluster.waiting import retried, until_none_left
 from conformance.model.world import Phase
 
@@ -33,17 +33,26 @@ class Placed:
 
 
 class Pods:
-    """The pods of one arena. Errors are of the kind that the caller names: the same fault means different things to it."""
+    """The pods of one arena, each by itself or the only one of a Deployment.
+
+    Errors are of the kind that the caller names: the same fault means different things to it.
+    """
 
     def __init__(self, api: Api, setting: Setting, timeouts: ClusterTimeouts) -> None:
         self._api = api
         self._setting = setting
         self._timeouts = timeouts
+        self._real_names: dict[str, str] = {}
+
+    def real_name(self, pod: Pod) -> str:
+        """Return what a pod that was waited for is called on the cluster: a Deployment chooses the name of its pod."""
+        return self._real_names.get(pod.ref, pod.name)
 
     def create(self, pod: Pod, kind: type[ConformanceError], from_start: Sequence[str] = ()) -> None:
         """Ask for a pod; a namespace that is too new to have a service account is given a moment."""
-        path = self._path(pod.namespace)
-        body = manifests.pod(pod, self._setting, from_start)
+        path = self._maker(pod)
+        make = manifests.deployment if self._setting.deploys(pod) else manifests.pod
+        body = make(pod, self._setting, from_start)
         with failing_as(kind, f"pod {pod.ref} was not created", self._api):
             retried(lambda: self._api.create(path, body), _too_new, self._timeouts.service_account)
 
@@ -64,23 +73,27 @@ class Pods:
 
         if left := until_none_left(look, self._timeouts.pod_ready):
             raise self._failure(left, found, kind)
+        self._real_names |= {pod.ref: found[pod.ref]["metadata"]["name"] for pod in pods}
         return {pod.ref: _placed(found[pod.ref]) for pod in pods}
 
     def delete(self, pod: Pod, kind: type[ConformanceError]) -> None:
         """Delete a pod and wait until it is gone."""
-        path = self._path(pod.namespace, pod.name)
+        path = self._maker(pod, pod.name)
         with failing_as(kind, f"pod {pod.ref} was not deleted", self._api):
-            self._api.delete(path)
+            # A Deployment is to be gone after its pod; a pod by itself has nothing that it would have to wait for.
+            self._api.delete(path, propagationPolicy="Foreground" if self._setting.deploys(pod) else "Background")
             left = until_none_left(lambda: [path] * self._api.exists(path), self._timeouts.gone)
         if left:
             raise kind(f"pod {pod.ref} is still there {self._timeouts.gone:g} s after it was deleted")
+        self._real_names.pop(pod.ref, None)
 
     def _all(self, namespaces: set[str]) -> dict[str, dict[str, Any]]:
         query = {"labelSelector": f"{RUN_LABEL}={self._setting.names.run}"}
         return {
-            f"{namespace}/{each['metadata']['name']}": each
+            f"{namespace}/{metadata['labels'].get(POD_LABEL, metadata['name'])}": each
             for namespace in namespaces
             for each in self._api.items(self._path(namespace), query)
+            if "deletionTimestamp" not in (metadata := each["metadata"])
         }
 
     def _failure(
@@ -97,13 +110,31 @@ class Pods:
 
     def _described(self, pod: Pod, found: Mapping[str, Any] | None) -> str:
         if not found:
-            return "it is not there"
-        query = {"fieldSelector": f"involvedObject.name={pod.name},involvedObject.uid={found['metadata']['uid']}"}
+            return "it is not there" + (self._why_none(pod) if self._setting.deploys(pod) else "")
+        query = {
+            "fieldSelector": f"involvedObject.name={found['metadata']['name']},involvedObject.uid={found['metadata']['uid']}"
+        }
         try:
             events = self._api.items(namespace_path(self._setting.names.namespace(pod.namespace), "events"), query)
         except ApiError:
             events = []  # events are not everyone's to read, and the pod itself says something too
         return diagnosis.describe(found, events)
+
+    def _why_none(self, pod: Pod) -> str:
+        """Say why a Deployment has made no pod, as far as it knows."""
+        try:
+            conditions = self._api.get(self._maker(pod, pod.name)).get("status", {}).get("conditions") or ()
+        except ApiError as error:
+            return f"; {error.message}"
+        return "".join(
+            f"; {each['reason']}: {each.get('message', '')}" for each in conditions if each["type"] == "ReplicaFailure"
+        )
+
+    def _maker(self, pod: Pod, *rest: str) -> str:
+        """Return the path of what is made and deleted for a pod: a Deployment, or the pod itself."""
+        if self._setting.deploys(pod):
+            return deployment_path(self._setting.names.namespace(pod.namespace), *rest)
+        return self._path(pod.namespace, *rest)
 
     def _path(self, namespace: str, *rest: str) -> str:
         return namespace_path(self._setting.names.namespace(namespace), "pods", *rest)

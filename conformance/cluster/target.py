@@ -62,7 +62,9 @@ class KubernetesTarget:
                 causes=[f"{node['metadata']['name']} is not ready, cordoned or tainted" for node in nodes],
                 hint="`kubectl get nodes` and `kubectl describe node` say why",
             )
-        setting = Setting(Names(self._options.run, name), self._options.image, workers, _agent())
+        setting = Setting(
+            Names(self._options.run, name), self._options.image, workers, _agent(), self._options.workload
+        )
         arena = KubernetesArena(
             self._api, self._options, setting, detect.internal_address(nodes[0]), detect.places(nodes)
         )

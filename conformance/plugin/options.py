@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from conformance.cluster.options import new_run
+from conformance.cluster.options import Workload, new_run
 from conformance.errors import UsageError
 from conformance.model.case import FEATURES
 from conformance.runner import timeouts
@@ -42,6 +42,7 @@ OPTIONS = (
     Option("context", "the kubeconfig context of the cluster; target kubernetes needs it"),
     Option("kubeconfig", "the kubeconfig file, where it is not the usual one"),
     Option("image", "the image of the probe pods: any that has python3 on its PATH"),
+    Option("workload", "what the probe pods are on a cluster: pod (the default), or deployment for one each"),
     Option(
         "external",
         "a command that runs its arguments outside the cluster, such as 'docker run -i --rm --network kind --cap-add NET_ADMIN IMAGE'",
@@ -104,6 +105,7 @@ def target_options(config: pytest.Config) -> TargetOptions:
         manifest=value(config, "kind-manifest") or "",
         node_image=value(config, "kind-node-image") or "",
         keep=bool(value(config, "keep")),
+        workload=value(config, "workload") or Workload.POD,
         disruptive=bool(value(config, "disruptive")),
     )
 

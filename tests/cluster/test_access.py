@@ -12,7 +12,7 @@ import pytest
 from conformance.cluster import access
 from conformance.cluster.cleanup import cleanup
 from conformance.cluster.client import Api, namespace_path
-from conformance.cluster.options import new_run
+from conformance.cluster.options import Workload, new_run
 from conformance.cluster.target import DEFAULT_IMAGE, KubernetesOptions, KubernetesTarget
 from conformance.errors import TargetUnavailable
 from conformance.model.default_world import default_world
@@ -78,10 +78,14 @@ def small_world() -> World:
     )
 
 
-def test_the_written_role_is_enough_for_everything(account: Callable[[list[dict[str, Any]]], str]) -> None:
-    kubeconfig = account(access.cluster_role()["rules"])
+@pytest.mark.parametrize("workload", Workload)
+def test_the_written_role_is_enough_for_everything(
+    workload: Workload, account: Callable[[list[dict[str, Any]]], str]
+) -> None:
     run = new_run()
-    target = KubernetesTarget(KubernetesOptions("account", kubeconfig, image=IMAGE, run=run))
+    options = KubernetesOptions("account", image=IMAGE, run=run, workload=workload)
+    kubeconfig = account(access.cluster_role(access.asked_for(options))["rules"])
+    target = KubernetesTarget(replace(options, kubeconfig=kubeconfig))
     described = target.describe()
     assert described.implementation != "unknown"
     arena = target.open_arena(small_world(), "arena")

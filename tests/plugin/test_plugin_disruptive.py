@@ -128,11 +128,17 @@ with turn(Path({str(tmp_path)!r}), alone=True):
 
 
 def test_the_option_reaches_the_target_from_both_places(project: Project) -> None:
-    asked = project.pytester.parseconfigure("--netpol-disruptive")
+    asked = project.pytester.parseconfigure("--netpol-disruptive", "--netpol-workload=deployment")
     assert options.target_options(asked).disruptive
+    assert options.target_options(asked).workload == "deployment"
     project.pytester.makeini("[pytest]\naddopts = -p no:syrupy -p no:hypothesispytest\nnetpol_disruptive = true\n")
     written = options.target_options(project.pytester.parseconfigure())
-    assert written.disruptive
+    assert (written.disruptive, written.workload) == (True, "pod")
+
+
+def test_a_workload_that_is_none_is_refused(project: Project) -> None:
+    result = project.run("--netpol-workload=statefulset")
+    result.stderr.fnmatch_lines(["*no workload is called 'statefulset'*", "*they are pod and deployment*"])
 
 
 def _is_shut(file: Path) -> bool:

@@ -11,7 +11,7 @@ import pytest
 
 from conformance.cluster import access
 from conformance.cluster.client import Api
-from conformance.cluster.options import KubernetesOptions
+from conformance.cluster.options import KubernetesOptions, Workload
 
 if TYPE_CHECKING:
     from conftest import FakeServer
@@ -23,6 +23,11 @@ def resources(role: dict[str, Any]) -> list[str]:
     return [rule["resources"][0] for rule in role["rules"]]
 
 
+def test_deployments_are_part_of_the_role_only_where_they_are_made() -> None:
+    assert "deployments" not in resources(access.cluster_role())
+    assert "deployments" in resources(access.cluster_role([access.DEPLOYMENTS]))
+
+
 def test_what_only_makes_a_report_say_more_is_part_of_every_role() -> None:
     assert {"events", "daemonsets"} <= set(resources(access.cluster_role()))
 
@@ -32,6 +37,10 @@ def test_what_only_makes_a_report_say_more_is_part_of_every_role() -> None:
     [
         ((), set()),
         ((access.DISRUPTIVE,), {"list daemonsets.apps"}),
+        (
+            (access.DISRUPTIVE, access.DEPLOYMENTS),
+            {"list daemonsets.apps", *(f"{verb} deployments.apps" for verb in ("get", "create", "delete"))},
+        ),
     ],
 )
 def test_what_is_asked_for_depends_on_the_options(
@@ -45,16 +54,16 @@ def test_what_is_asked_for_depends_on_the_options(
 
 def test_options_are_those_of_the_command_line() -> None:
     assert access.asked_for(KubernetesOptions("c")) == ()
-    both = KubernetesOptions("c", disruptive=True)
-    assert access.asked_for(both) == ("--disruptive",)
-    wanted = "python -m conformance.cluster.access --disruptive | kubectl apply -f -"
+    both = KubernetesOptions("c", workload=Workload.DEPLOYMENT, disruptive=True)
+    assert access.asked_for(both) == ("--disruptive", "--workload=deployment")
+    wanted = "python -m conformance.cluster.access --disruptive --workload=deployment | kubectl apply -f -"
     assert access.make_role(access.asked_for(both)) == wanted
 
 
 def test_the_program_prints_the_role_for_the_options_that_it_is_given() -> None:
-    command = [sys.executable, "-m", "conformance.cluster.access", "--disruptive"]
+    command = [sys.executable, "-m", "conformance.cluster.access", "--workload=deployment"]
     printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    assert json.loads(printed) == access.cluster_role([access.DISRUPTIVE])
+    assert json.loads(printed) == access.cluster_role([access.DEPLOYMENTS])
     wrong = subprocess.run([*command, "--keep"], capture_output=True, text=True, check=False)
     assert wrong.returncode
-    assert wrong.stderr == "no rights depend on --keep: give none or --disruptive\n"
+    assert wrong.stderr == "no rights depend on --keep: give none, --disruptive or --workload=deployment\n"

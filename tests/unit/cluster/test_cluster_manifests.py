@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from conformance.cluster import manifests
 from conformance.cluster.manifests import Setting
 from conformance.cluster.naming import Names
+from conformance.cluster.options import Workload
 from conformance.model.default_world import default_world
 from conformance.model.world import (
     Container,
@@ -150,3 +153,22 @@ def test_a_service_of_type_node_port_leaves_the_numbers_to_the_cluster() -> None
         "NodePort",
         [{"name": "tcp-90", "port": 90, "targetPort": 80, "protocol": "TCP"}],
     )
+
+
+def test_a_deployment_knows_its_pod_by_a_label_that_is_no_case_s() -> None:
+    each = Pod("x", "a", {"pod": "a", "app": "web"}, SERVERS)
+    made = manifests.deployment(each, SETTING, ["10.0.0.9:80/TCP"])
+    alone = manifests.pod(each, SETTING, ["10.0.0.9:80/TCP"])
+    assert made["metadata"] == {"name": "a", "labels": {"netpol-conformance/run": "abc123"}}
+    assert made["spec"]["replicas"] == 1
+    assert made["spec"]["selector"] == {"matchLabels": {"netpol-conformance/pod": "a"}}
+    assert made["spec"]["template"] == {
+        "metadata": {"labels": {**alone["metadata"]["labels"], "netpol-conformance/pod": "a"}},
+        "spec": alone["spec"],
+    }
+
+
+def test_only_a_pod_that_runs_is_that_of_a_deployment() -> None:
+    deploying = replace(SETTING, workload=Workload.DEPLOYMENT)
+    assert [phase for phase in Phase if deploying.deploys(Pod("x", "a", phase=phase))] == [Phase.RUNNING]
+    assert not any(SETTING.deploys(Pod("x", "a", phase=phase)) for phase in Phase)
