@@ -42,6 +42,7 @@ OPTIONAL = {
     "external-server",
     "external-client",
     "ipv6",
+    "dual-stack",
     "address-reuse",
     "node-port",
 }

@@ -30,7 +30,17 @@ from conformance.model.case import (
     Tier,
 )
 from conformance.model.default_world import servers
-from conformance.model.world import Container, Namespace, Phase, Pod, Protocol, Service, ServicePort, ServiceType
+from conformance.model.world import (
+    Container,
+    IPFamily,
+    Namespace,
+    Phase,
+    Pod,
+    Protocol,
+    Service,
+    ServicePort,
+    ServiceType,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -133,6 +143,7 @@ def case(source: Source, document: CaseDocument, read: Sequence[ReadStep]) -> Ca
         covers=tuple(document.covers),
         setup=tuple(_created(document.world)),
         probe=ports(document.probe),
+        families=tuple(IPFamily(each) for each in document.families),
         steps=tuple(
             Step(
                 each.name,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from typing import TYPE_CHECKING
 
+from conformance.casefile import families
 from conformance.casefile.build import action_paths, created_paths, ports
 from conformance.casefile.coverage import check_covers
 from conformance.model import address
@@ -23,7 +24,6 @@ from conformance.model.case import (
     matches_ref,
 )
 from conformance.model.default_world import default_world
-from conformance.model.flow import flows
 from conformance.model.state import State
 from conformance.model.world import Phase, ServiceType
 
@@ -46,6 +46,7 @@ _MEANWHILE = (ApplyPolicy, DeletePolicy, LabelPod, LabelNamespace)
 def check(source: Source, case: Case) -> None:
     """Look up what the case covers, and walk through its states; problems go to the source."""
     check_covers(source)
+    families.check(source, case)
     state = State(default_world())
     for action, path in zip(case.setup, created_paths(source.data.get("world", {})), strict=True):
         state = _after(source, ("world", *path), state, action)
@@ -62,8 +63,7 @@ def check(source: Source, case: Case) -> None:
             _restart(source, here, case, index)
         if step.expect is not None:
             _node_ports(source, here, state.world, case)
-            tried = flows(state.world, case.probe, external=case.external)
-            _rows(source, (*here, "expect"), step.expect, tried, external=case.external)
+            _rows(source, (*here, "expect"), step.expect, families.tried(case, state.world), case)
     if all(step.expect is None for step in case.steps):
         source.complain(("steps",), "no step says what must be seen: give one an `expect`")
     if case.disruptive and not any(step.restarts for step in case.steps):
@@ -133,7 +133,7 @@ def _after(source: Source, path: Path, state: State, action: Action) -> State:
                 source.complain((*path, "fromStart", index), text)
     if isinstance(action, ApplyPolicy):
         owners = {*state.world.pods, *state.world.endpoints}
-        for ref in sorted(address.refs(action.policy) - owners):
+        for ref in sorted({ref for ref, _ in address.refs(action.policy)} - owners):
             text = f"$({ref}) is the address of nothing: there is no pod or endpoint {ref} at this point"
             source.complain(path, text + _meant(ref, owners))
     try:
@@ -177,7 +177,7 @@ def _meant(name: str, known: Iterable[str]) -> str:
     return f"; did you mean {near[0]}?" if near else ""
 
 
-def _rows(source: Source, path: Path, expect: Expectation, tried: tuple[Flow, ...], *, external: bool) -> None:
+def _rows(source: Source, path: Path, expect: Expectation, tried: tuple[Flow, ...], case: Case) -> None:
     if not tried:
         source.complain(path, "this step tries no flow at all")
     sources, destinations = {flow.source for flow in tried}, {flow.destination for flow in tried}
@@ -189,9 +189,16 @@ def _rows(source: Source, path: Path, expect: Expectation, tried: tuple[Flow, ..
                 or _idle(row, tried)
             )
             if text:
-                lost = not external and any("ext" in each for each in (*row.sources, *row.destinations))
-                hint = "; ext is tried only by cases with an external-… feature" if lost else ""
-                source.complain((*path, name, index), f"{row.text!r}: {text}{hint}")
+                source.complain((*path, name, index), f"{row.text!r}: {text}{_reason(row, case)}")
+
+
+def _reason(row: Row, case: Case) -> str:
+    """Say why flows that the author may have meant are not tried, where the case as a whole is the reason."""
+    if not case.external and any("ext" in each for each in (*row.sources, *row.destinations)):
+        return "; ext is tried only by cases with an external-… feature"
+    if row.family and row.family not in case.families:
+        return f"; only a case with {row.family} among its `families` tries flows over {row.family}"
+    return ""
 
 
 def _unmet(patterns: Iterable[str], refs: Iterable[str], what: str) -> str:

@@ -159,6 +159,12 @@ class CaseDocument(_Document):
     defects: list[Annotated[str, Field(pattern=r"^M(0[1-9]|[1-3][0-9]|40)$")]] = Field(default_factory=list)
     covers: list[Annotated[str, Field(pattern=r"^[a-z0-9-]+:[A-Za-z0-9._-]+$")]] = Field(default_factory=list)
     probe: Annotated[list[Ports], Field(min_length=1)] = Field(default_factory=lambda: ["80-81/TCP", "80-81/UDP"])
+    families: Annotated[
+        list[Literal["IPv4", "IPv6"]],
+        Field(
+            description="the families of addresses over which each flow is tried; by default the cluster's first one"
+        ),
+    ] = Field(default_factory=list)
     world: ThingsDocument = Field(default_factory=ThingsDocument)
     steps: Annotated[list[StepDocument], Field(min_length=1)]
 

@@ -36,7 +36,7 @@ def lint(cases: Iterable[tuple[Case, Sequence[DeclaredStep]]]) -> tuple[Problem,
         problems += _metadata(case)
         problems += (problem for step in steps for problem in _one_sided(case, step))
         worlds = [step.state.world for step in steps]
-        others = alike[case.probe, case.external, tuple(map(_shown, steps))]
+        others = alike[case.probe, case.external, case.families, tuple(map(_shown, steps))]
         if other := next((known for known, its in others if its == worlds), None):
             problems.append(Problem(_place(case), "", f"{case.id} shows the same as {other.id}: {_place(other)}"))
         others.append((case, worlds))

@@ -15,7 +15,7 @@ from conformance.casefile.shape import found, items, mapping, meant, unknown_fie
 from conformance.casefile.source import Source
 from conformance.model.address import PLACEHOLDER
 from conformance.model.policy import Direction, IPBlock, LabelSelector, NetworkPolicy, Peer, PolicyPort, Rule
-from conformance.model.world import Protocol
+from conformance.model.world import IPFamily, Protocol, family_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -26,8 +26,8 @@ _PORT_NAME = re.compile(r"(?=.*[a-z])[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _MOST_PORT_NAME, _LAST_PORT = 15, 65535
 _PEERS_FIELD = {Direction.INGRESS: "from", Direction.EGRESS: "to"}
 _OCTET_WITH_ZERO = re.compile(r"(^|[.])0[0-9]+([.]|$)")
-#: The longest prefix of a network around a named address: it must fit the addresses of either family.
-_MOST_NAMED_PREFIX = 32
+#: The longest prefix of a network around a named address: one that does not say its family may be of either.
+_MOST_NAMED_PREFIX = {None: 32, IPFamily.IPV4: 32, IPFamily.IPV6: 128}
 
 
 def from_manifest(manifest: Mapping[str, Any]) -> NetworkPolicy:
@@ -178,7 +178,7 @@ def _ip_block(source: Source, path: Path, raw: Any) -> IPBlock:
         here = (*path, "except", index)
         inner = _cidr(source, here, item)
         excepts.append(str(item))
-        if (outer and inner and not _strictly_inside(inner, outer)) or _same_named(item, cidr):
+        if (outer and inner and not _strictly_inside(inner, outer)) or _not_inside_named(item, cidr):
             source.complain(here, f"Invalid value: {item!r}: must be a strict subset of `cidr`")
     return IPBlock(str(cidr), tuple(excepts))
 
@@ -187,13 +187,29 @@ def _strictly_inside(inner: Any, outer: Any) -> bool:
     return inner.version == outer.version and bool(inner.subnet_of(outer)) and inner.prefixlen > outer.prefixlen
 
 
-def _same_named(inner: Any, outer: Any) -> bool:
-    """Tell whether both are networks around one named address, and the inner is not the smaller one."""
+def _not_inside_named(inner: Any, outer: Any) -> bool:
+    """Tell whether of two networks, one at least around a named address, it is known that the inner is not within the outer.
+
+    They are of different families, or around one address, and the inner is not the smaller one.
+    """
     inside, outside = (PLACEHOLDER.match(text) if isinstance(text, str) else None for text in (inner, outer))
-    if not inside or not outside or inside["ref"] != outside["ref"]:
+    if (inside or outside) and {_family(inside, inner), _family(outside, outer)} == set(IPFamily):
+        return True
+    if not inside or not outside or inside["ref"] != outside["ref"] or inside["family"] != outside["family"]:
         return False
-    inner_prefix, outer_prefix = (int(each["prefix"] or _MOST_NAMED_PREFIX) for each in (inside, outside))
+    inner_prefix, outer_prefix = (int(each["prefix"] or _most_prefix(each)) for each in (inside, outside))
     return inner_prefix <= outer_prefix
+
+
+def _family(named: re.Match[str] | None, cidr: Any) -> IPFamily | None:
+    """Return the family of a network; None where a named address does not say it."""
+    if named:
+        return IPFamily(named["family"]) if named["family"] else None
+    return family_of(str(cidr))
+
+
+def _most_prefix(named: re.Match[str]) -> int:
+    return _MOST_NAMED_PREFIX[_family(named, "")]
 
 
 def _cidr(source: Source, path: Path, raw: Any) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
@@ -202,9 +218,10 @@ def _cidr(source: Source, path: Path, raw: Any) -> ipaddress.IPv4Network | ipadd
         source.complain(path, f"expected a CIDR as text, found {found(raw)}")
         return None
     if named := PLACEHOLDER.match(raw):
-        if int(named["prefix"] or 0) > _MOST_NAMED_PREFIX:
-            text = f"a network around a named address has a prefix of at most {_MOST_NAMED_PREFIX}, to fit IPv4"
-            source.complain(path, f"Invalid value: {raw!r}: {text}")
+        if int(named["prefix"] or 0) > (most := _most_prefix(named)):
+            text = f"a network around a named address has a prefix of at most {most}"
+            more = "" if named["family"] else ", to fit IPv4"
+            source.complain(path, f"Invalid value: {raw!r}: {text}{more}")
         return None
     reason = "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"
     address, slash, prefix = raw.partition("/")

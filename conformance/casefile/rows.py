@@ -1,4 +1,4 @@
-"""The notation of expectations: `x/a, x/b -> y/*:80-81/TCP`."""
+"""The notation of expectations: `x/a, x/b -> y/*:80-81/TCP over IPv6`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from conformance.casefile.shape import found, items, mapping
 from conformance.model.case import Expectation, Row
-from conformance.model.world import Protocol
+from conformance.model.world import IPFamily, Protocol
 
 if TYPE_CHECKING:
     from conformance.casefile.source import Path, Source
@@ -49,16 +49,27 @@ def _rows(source: Source, path: Path, raw: Any) -> tuple[Row, ...]:
 
 def row(text: str, location: Location | None = None) -> Row:
     """Read one row; RowError says what is wrong with it."""
-    left, arrow, right = (part.strip() for part in text.partition("->"))
+    rest, over, last = text.partition(" over ")
+    left, arrow, right = (part.strip() for part in rest.partition("->"))
     if not arrow or not left or not right:
-        raise RowError("expected SOURCES -> DESTINATIONS[:PORTS[/PROTOCOL]], such as x/a -> y/b:80/TCP")
+        raise RowError("expected SOURCES -> DESTINATIONS[:PORTS[/PROTOCOL]][ over FAMILY], such as x/a -> y/b:80/TCP")
+    family = _family(last.strip()) if over else None
     where, colon, what = right.partition(":")
     ports, protocols = _ports(what.replace(" ", "")) if colon else (None, None)
     sources, sources_negated = _refs(left)
     destinations, destinations_negated = _refs(where)
     if any(pattern.endswith(".svc") for pattern in sources):
         raise RowError("a Service sends nothing, so it can only be a destination")
-    return Row(text, sources, destinations, sources_negated, destinations_negated, ports, protocols, location)
+    return Row(text, sources, destinations, sources_negated, destinations_negated, ports, protocols, location, family)
+
+
+def _family(text: str) -> IPFamily:
+    try:
+        return IPFamily(text)
+    except ValueError:
+        raise RowError(
+            f"{text!r} is no family of addresses: it is over IPv4 or over IPv6, and over both without"
+        ) from None
 
 
 def _refs(text: str) -> tuple[tuple[str, ...], bool]:

@@ -1,6 +1,7 @@
 """Addresses that a case names by whose they are: `$(x/a)` in an ipBlock is the address of pod x/a.
 
-`$(x/a)` alone is that one address (/32, or /128 for IPv6); `$(x/a)/16` is the network of that size around it.
+`$(x/a)` alone is that one address (/32, or /128 for IPv6); `$(x/a)/16` is the network of that size around it. The address is the first
+one, and with `$(x/a over IPv6)` the first one of that family.
 """
 
 from __future__ import annotations
@@ -10,10 +11,10 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from conformance.model.world import Endpoint, Node, Pod, Protocol, Service, ServiceType
+from conformance.model.world import Endpoint, IPFamily, Node, Pod, Protocol, Service, ServiceType, address_in
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from conformance.model.policy import IPBlock, NetworkPolicy, Rule
     from conformance.model.world import World
@@ -22,7 +23,13 @@ _Owner = TypeVar("_Owner", Pod, Service, Endpoint, Node)
 
 #: The range that Kubernetes takes them from: https://kubernetes.io/docs/concepts/services-networking/service/#type-nodeport
 NODE_PORTS = range(30000, 32768)
-PLACEHOLDER = re.compile(r"^\$\((?P<ref>[^()]+)\)(?:/(?P<prefix>[0-9]{1,3}))?\Z")
+PLACEHOLDER = re.compile(r"^\$\((?P<ref>[^() ]+)(?: over (?P<family>IPv[46]))?\)(?:/(?P<prefix>[0-9]{1,3}))?\Z")
+
+#: For each family, the ranges of a usual cluster: of the pods of a node, of Services, outside, and of nodes.
+_SAMPLES = {
+    IPFamily.IPV4: ("10.244.{}.0/24", "10.96.0.0/24", "172.30.0.128/25", "172.30.0.0/25"),
+    IPFamily.IPV6: ("fd00:10:244:{}::/64", "fd00:10:96::/112", "fd00:172:30:1::/64", "fd00:172:30::/64"),
+}
 
 
 def fill_in(policy: NetworkPolicy, world: World) -> NetworkPolicy:
@@ -41,20 +48,25 @@ def resolve(text: str, world: World) -> str:
     if not match:
         return text
     owner = world.pods.get(match["ref"]) or world.endpoints.get(match["ref"])
-    if owner is None or not owner.addresses:
+    found = address_in(owner.addresses, _family(match)) if owner else None
+    if found is None:
         raise KeyError(match["ref"])
-    address = ipaddress.ip_address(owner.addresses[0])
+    address = ipaddress.ip_address(found)
     prefix = int(match["prefix"]) if match["prefix"] else address.max_prefixlen
     return str(ipaddress.ip_network(f"{address}/{prefix}", strict=False))
 
 
-def refs(policy: NetworkPolicy) -> frozenset[str]:
-    """Return whose addresses a policy names."""
+def refs(policy: NetworkPolicy) -> frozenset[tuple[str, IPFamily | None]]:
+    """Return whose addresses a policy names, and of which family where it says so."""
     blocks = [
         peer.ip_block for rule in (*policy.ingress, *policy.egress) for peer in rule.peers if peer.ip_block is not None
     ]
     texts = [text for block in blocks for text in (block.cidr, *block.excepts)]
-    return frozenset(match["ref"] for text in texts if (match := PLACEHOLDER.match(text)))
+    return frozenset((match["ref"], _family(match)) for text in texts if (match := PLACEHOLDER.match(text)))
+
+
+def _family(match: re.Match[str]) -> IPFamily | None:
+    return IPFamily(match["family"]) if match["family"] else None
 
 
 def _rule(rule: Rule, world: World) -> Rule:
@@ -80,8 +92,11 @@ def _manifest(value: Any, world: World) -> Any:
     return resolve(value, world) if isinstance(value, str) else value
 
 
-def with_sample_addresses(world: World) -> World:
-    """Give everything without an address one of a usual cluster's, and NodePort Services their node ports, for work without a target."""
+def with_sample_addresses(world: World, families: Collection[IPFamily] = (IPFamily.IPV4,)) -> World:
+    """Give everything without an address those of a usual cluster, one of each family, for work without a target.
+
+    NodePort Services get their node ports too.
+    """
     owners: list[Pod | Service | Endpoint | Node] = [
         *world.pods.values(),
         *world.services.values(),
@@ -91,13 +106,17 @@ def with_sample_addresses(world: World) -> World:
     if all(owner.addresses for owner in owners):
         return world
     used = {address for owner in owners for address in owner.addresses}
-    services = {ref: _addressed(each, "10.96.0.0/24", used) for ref, each in world.services.items()}
+    of_pods, of_services, outside, of_nodes = zip(*(_SAMPLES[family] for family in families), strict=True)
+    services = {ref: _addressed(each, of_services, used) for ref, each in world.services.items()}
     return replace(
         world,
-        pods={ref: _addressed(pod, f"10.244.{pod.node + 1}.0/24", used) for ref, pod in world.pods.items()},
+        pods={
+            ref: _addressed(pod, [each.format(pod.node + 1) for each in of_pods], used)
+            for ref, pod in world.pods.items()
+        },
         services=_with_node_ports(services),
-        endpoints={ref: _addressed(each, "172.30.0.128/25", used) for ref, each in world.endpoints.items()},
-        nodes=tuple(_addressed(each, "172.30.0.0/25", used) for each in world.nodes),
+        endpoints={ref: _addressed(each, outside, used) for ref, each in world.endpoints.items()},
+        nodes=tuple(_addressed(each, of_nodes, used) for each in world.nodes),
     )
 
 
@@ -118,9 +137,12 @@ def given_node_ports(service: Service, free: Iterator[int]) -> Mapping[tuple[int
     return {(port.port, port.protocol): next(free) for port in service.ports}
 
 
-def _addressed(owner: _Owner, network: str, used: set[str]) -> _Owner:
+def _addressed(owner: _Owner, networks: Iterable[str], used: set[str]) -> _Owner:
     if owner.addresses:
         return owner
-    free = next(text for host in ipaddress.ip_network(network).hosts() if (text := str(host)) not in used)
-    used.add(free)
-    return replace(owner, addresses=(free,))
+    free = tuple(
+        next(text for host in ipaddress.ip_network(each).hosts() if (text := str(host)) not in used)
+        for each in networks
+    )
+    used.update(free)
+    return replace(owner, addresses=free)

@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Literal, get_args
 
 from conformance.model.flow import DEFAULT_PROBE
+from conformance.model.world import IPFamily
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,6 +32,7 @@ Feature = Literal[
     "external-server",
     "external-client",
     "ipv6",
+    "dual-stack",
     "address-reuse",
     "node-port",
     "disruptive",
@@ -132,10 +134,10 @@ Action = (
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row of an expectation, such as `!x/a -> x/*:80/TCP`, parsed.
+    """One row of an expectation, such as `!x/a -> x/*:80/TCP over IPv6`, parsed.
 
-    `sources` and `destinations` are lists of patterns; with `…_negated` they say which refs are left out. `ports` and
-    `protocols` are None where the row does not limit them.
+    `sources` and `destinations` are lists of patterns; with `…_negated` they say which refs are left out. `ports`, `protocols` and
+    `family` are None where the row does not limit them.
     """
 
     text: str
@@ -146,6 +148,7 @@ class Row:
     ports: frozenset[int] | None = None
     protocols: frozenset[Protocol] | None = None
     location: Location | None = None
+    family: IPFamily | None = None
 
     def matches(self, flow: Flow) -> bool:
         return (
@@ -153,6 +156,7 @@ class Row:
             and _matches(self.destinations, flow.destination) is not self.destinations_negated
             and (self.ports is None or flow.port in self.ports)
             and (self.protocols is None or flow.protocol in self.protocols)
+            and (self.family is None or flow.family is self.family)
         )
 
 
@@ -224,6 +228,8 @@ class Case:
     covers: tuple[str, ...] = ()
     setup: tuple[Action, ...] = ()
     probe: tuple[tuple[int, Protocol], ...] = DEFAULT_PROBE
+    #: The families of addresses over which each flow is tried; where there are none, the cluster's first one.
+    families: tuple[IPFamily, ...] = ()
     location: Location | None = None
     digest: str = ""
     #: How the expectations of the table that it is a row of were worked out.
@@ -238,6 +244,11 @@ class Case:
     def disruptive(self) -> bool:
         """Whether the case disturbs all that the target enforces, and so must be alone on it."""
         return "disruptive" in self.features
+
+    @property
+    def addressed(self) -> tuple[IPFamily, ...]:
+        """The families that its pods have addresses of on a usual cluster: one, or both where the case names any."""
+        return tuple(IPFamily) if self.families else (IPFamily.IPV4,)
 
     @property
     def external(self) -> bool:

@@ -13,11 +13,11 @@ from conformance.model.flow import flows
 from conformance.model.state import State
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from conformance.model.case import Action, Case, Step
     from conformance.model.flow import Flow
-    from conformance.model.world import World
+    from conformance.model.world import IPFamily, World
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,25 +32,25 @@ class DeclaredStep:
 
 def declared_steps(case: Case) -> Iterator[DeclaredStep]:
     """Walk through a case, with the addresses of a usual cluster in place of those that a target gives."""
-    state = State(_usual_world())
+    state = State(_usual_world(case.addressed))
     for action in case.setup:
-        state = after(state, action)
+        state = after(state, action, case.addressed)
     for step in case.steps:
         for action in step.actions:
-            state = after(state, action)
+            state = after(state, action, case.addressed)
         if step.expect is not None:
-            tried = flows(state.world, case.probe, external=case.external)
+            tried = flows(state.world, case.probe, external=case.external, families=case.families)
             yield DeclaredStep(step, state, tried, tuple(map(step.expect.allows, tried)))
 
 
-def after(state: State, action: Action) -> State:
+def after(state: State, action: Action, families: Collection[IPFamily]) -> State:
     """Return the state after an action, with addresses for what is new and named addresses filled in."""
     if isinstance(action, ApplyPolicy):
         action = ApplyPolicy(address.fill_in(action.policy, state.world))
     state = state.after(action)
-    return replace(state, world=address.with_sample_addresses(state.world))
+    return replace(state, world=address.with_sample_addresses(state.world, families))
 
 
 @cache
-def _usual_world() -> World:
-    return address.with_sample_addresses(default_world())
+def _usual_world(families: tuple[IPFamily, ...]) -> World:
+    return address.with_sample_addresses(default_world(), families)

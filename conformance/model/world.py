@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 #: Set by the control plane on every namespace, and immutable.
 NAMESPACE_NAME_LABEL = "kubernetes.io/metadata.name"
@@ -22,6 +22,13 @@ class Protocol(StrEnum):
     TCP = "TCP"
     UDP = "UDP"
     SCTP = "SCTP"
+
+
+class IPFamily(StrEnum):
+    """The families of addresses, by the names that Services have for them."""
+
+    IPV4 = "IPv4"
+    IPV6 = "IPv6"
 
 
 class Phase(StrEnum):
@@ -219,6 +226,15 @@ class World:
             return None
         taken = {backend.node % workers for backend in self.backends(service)}
         return next((node for number, node in enumerate(self.nodes) if number not in taken), None)
+
+
+def family_of(address: str) -> IPFamily:
+    return IPFamily.IPV6 if ":" in address else IPFamily.IPV4
+
+
+def address_in(addresses: Sequence[str], family: IPFamily | None) -> str | None:
+    """Return the first address of a family, or the very first where none is asked for; None where there is none."""
+    return next((each for each in addresses if family is None or family_of(each) is family), None)
 
 
 def target_port(port: ServicePort, backend: Pod) -> int | None:

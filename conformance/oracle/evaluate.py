@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from conformance.model.decision import Decision, DirectionDecision, Evidence
 from conformance.model.policy import Direction
-from conformance.model.world import Phase, Pod, target_port
+from conformance.model.world import IPFamily, Phase, Pod, address_in, family_of, target_port
 from conformance.oracle.rules import Match, peer_index, port_index, whoever_index
 from conformance.oracle.selectors import selects
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from conformance.model.flow import Flow
     from conformance.model.policy import NetworkPolicy
     from conformance.model.state import State
-    from conformance.model.world import Endpoint, Protocol
+    from conformance.model.world import Endpoint
 
 
 def evaluate(state: State, flows: Iterable[Flow]) -> Mapping[Flow, Decision]:
@@ -54,8 +54,8 @@ class Evaluator:
         return Decision(flow, answers.pop(), decisions[0].sides)
 
     def _direct(self, flow: Flow, destination: str, number: int) -> Decision:
-        out = self._side(Direction.EGRESS, flow.source, destination, number, flow.protocol, destination)
-        into = self._side(Direction.INGRESS, destination, flow.source, number, flow.protocol, destination)
+        out = self._side(Direction.EGRESS, flow.source, destination, number, flow, destination)
+        into = self._side(Direction.INGRESS, destination, flow.source, number, flow, destination)
         if out is not None and into is not None:
             return Decision(flow, out.allowed and into.allowed, (out, into))
         sides = tuple(side for side in (out, into) if side is not None)
@@ -66,22 +66,22 @@ class Evaluator:
 
         https://kubernetes.io/docs/concepts/services-networking/network-policies/#behavior-of-to-and-from-selectors
         """
-        into = self._from_outside(backend, number, flow.protocol)
+        into = self._from_outside(backend, number, flow)
         return Decision(flow, into.allowed or (None if into.depending else False), (into,))
 
-    def _from_outside(self, backend: str, number: int, protocol: Protocol) -> DirectionDecision:
+    def _from_outside(self, backend: str, number: int, flow: Flow) -> DirectionDecision:
         key = (backend, Direction.INGRESS)
         standing = self._standings[key] if key in self._standings else self._standing(*key)
         if isinstance(standing, DirectionDecision):
             return standing
         policies = standing or ()
         pod = self._place(backend)
-        ipv6 = ":" in "".join(pod.addresses[:1])
+        ipv6 = _family(flow.family, pod) is IPFamily.IPV6
         matching: list[Evidence] = []
         depending: list[Evidence] = []
         for policy in policies:
             for index, rule in enumerate(policy.rules(Direction.INGRESS)):
-                port_matches, port = port_index(rule.ports, number, protocol, pod)
+                port_matches, port = port_index(rule.ports, number, flow.protocol, pod)
                 lets_in, item = whoever_index(rule.peers, ipv6=ipv6)
                 if port_matches and lets_in is not False:
                     evidence = Evidence(policy.ref, Direction.INGRESS, index, item, port, rule.location)
@@ -97,14 +97,17 @@ class Evaluator:
         )
 
     def _side(
-        self, direction: Direction, subject: str, other: str, number: int, protocol: Protocol, destination: str
+        self, direction: Direction, subject: str, other: str, number: int, flow: Flow, destination: str
     ) -> DirectionDecision | None:
-        """Decide one side of a flow; None where the subject is no pod and so has no say."""
+        """Decide one side of a flow; None where the subject is no pod and so has no say.
+
+        `destination` and `number` are where the flow ends, which a Service does not.
+        """
         key = (subject, direction)
         standing = self._standings[key] if key in self._standings else self._standing(subject, direction)
         if not isinstance(standing, tuple):
             return standing
-        matching = tuple(self._matches(standing, direction, other, number, protocol, destination))
+        matching = tuple(self._matches(standing, direction, other, number, flow, destination))
         return DirectionDecision(
             direction=direction,
             pod=subject,
@@ -134,14 +137,14 @@ class Evaluator:
         direction: Direction,
         other: str,
         number: int,
-        protocol: Protocol,
+        flow: Flow,
         destination: str,
     ) -> Iterator[Evidence]:
         peer, target = self._place(other), self._place(destination)
-        address = _address(peer, target)
+        address = _address(peer, target, flow.family)
         for policy in policies:
             for index, rule in enumerate(policy.rules(direction)):
-                port_matches, port = port_index(rule.ports, number, protocol, target)
+                port_matches, port = port_index(rule.ports, number, flow.protocol, target)
                 if not port_matches:
                     continue
                 key = (id(rule), other, address)
@@ -162,7 +165,10 @@ def _isolates(policy: NetworkPolicy, pod: Pod, direction: Direction) -> bool:
     )
 
 
-def _address(other: Pod | Endpoint, destination: Pod | Endpoint) -> str | None:
-    """Return which address of the other side a flow uses: a flow goes to its destination's first one, in that family."""
-    family = ":" in "".join(destination.addresses[:1])
-    return next((address for address in other.addresses if (":" in address) is family), None)
+def _address(other: Pod | Endpoint, destination: Pod | Endpoint, family: IPFamily | None) -> str | None:
+    """Return which address of the other side a flow uses: one of its family, or of that of its destination's first address."""
+    return address_in(other.addresses, _family(family, destination))
+
+
+def _family(family: IPFamily | None, destination: Pod | Endpoint) -> IPFamily | None:
+    return family_of(destination.addresses[0]) if family is None and destination.addresses else family

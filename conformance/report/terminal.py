@@ -120,9 +120,18 @@ def _group(finding: FindingLine) -> _Group:
 
 def _places(findings: Iterable[FindingLine]) -> Iterator[str]:
     """Yield `x/a, y/b -> x/c:80,81/TCP`, with all sources in one line that differ in the same ports of one destination."""
-    ports: dict[tuple[str, str], list[str]] = defaultdict(list)
+    by_family: dict[str, list[str]] = defaultdict(list)
     for finding in findings:
-        pair, _, port = finding["flow"].rpartition(":")
+        flow, over, family = finding["flow"].partition(" over ")
+        by_family[over + family].append(flow)
+    for family, flows in by_family.items():
+        yield from (f"{place}{family}" for place in _joined(flows))
+
+
+def _joined(flows: Iterable[str]) -> Iterator[str]:
+    ports: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for flow in flows:
+        pair, _, port = flow.rpartition(":")
         source, _, destination = pair.partition(" -> ")
         ports[source, destination].append(port)
     sources: dict[tuple[str, str], list[str]] = defaultdict(list)

@@ -291,7 +291,7 @@ class CaseRun:
         return min(most, max(self._timeouts.probe_floor, self._baseline.longest_silence * _PATIENCE))
 
     def _flows(self) -> tuple[Flow, ...]:
-        return flows(self._state.world, self._case.probe, external=self._case.external)
+        return flows(self._state.world, self._case.probe, external=self._case.external, families=self._case.families)
 
     def _commands(self, cells: Sequence[Cell]) -> tuple[str, ...]:
         policies = tuple(self._state.policies.values())

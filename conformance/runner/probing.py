@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from conformance.errors import ProbeFailed
 from conformance.model.flow import Flow, reached_at
 from conformance.model.matrix import Early, Observation, Observed
+from conformance.model.world import IPFamily, family_of, target_port
 from conformance.model.world import Protocol as IPProtocol
-from conformance.model.world import target_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -35,8 +35,10 @@ TIMEOUTS_A_FLOW = 4
 #: What an answer is waited for although others were waited for long enough already: it may have come meanwhile.
 _LEAST = 1.0
 _SIDE_BY_SIDE = 16
+_LOOPBACKS = {IPFamily.IPV4: "127.0.0.1", IPFamily.IPV6: "::1"}
 
-Server = tuple[str, int, IPProtocol]
+#: A server by its owner's ref, port and protocol, and over which family it was to answer: it listens on each of them with a socket of its own.
+Server = tuple[str, int, IPProtocol, IPFamily]
 Job = tuple[str, int, str]
 
 
@@ -92,19 +94,24 @@ class Prober:
         return tuple(answer.get("problems", ()))
 
     def alive(self, owner: Pod | Endpoint, timeout: float) -> Sequence[str]:
-        """Ask all servers of one owner over its own loopback; return those that did not answer, with what was seen.
+        """Ask all servers of one owner over its own loopback, of each family that it has an address of; return those that did not answer.
 
-        Protocols that its kernel does not speak are left out: they are in `Arena.unsupported`.
+        Each comes with what was seen. Protocols that its kernel does not speak are left out: they are in `Arena.unsupported`.
         """
         if owner.ref not in self.hellos:
             self._ask(owner.ref, {"jobs": []}, 0.0)
         sctp = self.hellos[owner.ref].get("sctp")
-        servers = [each for each in owner.servers if sctp or each.protocol is not IPProtocol.SCTP]
-        answer = self._ask(owner.ref, {"jobs": [_loopback(each.port, each.protocol) for each in servers]}, timeout)
+        servers = [
+            (owner.ref, each.port, each.protocol, family)
+            for family in sorted({family_of(each) for each in owner.addresses} or {IPFamily.IPV4})
+            for each in owner.servers
+            if sctp or each.protocol is not IPProtocol.SCTP
+        ]
+        answer = self._ask(owner.ref, {"jobs": [_loopback(each) for each in servers]}, timeout)
         results = _results(answer, len(servers))
         expected = identity(self._arena, owner)
         return tuple(
-            f"{owner.ref}:{server.port}/{server.protocol}: {outcome} {who or detail}".rstrip()
+            f"{_shown(server)}: {outcome} {who or detail}".rstrip()
             for server, (outcome, who, _, detail, _) in zip(servers, results, strict=True)
             if (outcome, who) != ("allowed", expected)
         )
@@ -151,10 +158,7 @@ class Prober:
         for server in sorted({server for servers in routed.values() for server in servers}):
             batches[server[0]].append(server)
         jobs = {
-            ref: [
-                _loopback(item[1], item[2]) if isinstance(item, tuple) else (*places[item], item.protocol)
-                for item in items
-            ]
+            ref: [_loopback(item) if isinstance(item, tuple) else (*places[item], item.protocol) for item in items]
             for ref, items in batches.items()
         }
         answers, broken = self._ask_all(jobs, timeout)
@@ -176,13 +180,13 @@ class Prober:
         owner = _owner(world, server[0])
         if owner is not None and outcome == "allowed" and who == identity(self._arena, owner):
             return ""
-        return f"server {server[0]}:{server[1]}/{server[2]} is not proven alive: its loopback says {outcome} {who or detail}".rstrip()
+        return f"server {_shown(server)} is not proven alive: its loopback says {outcome} {who or detail}".rstrip()
 
     def _observation(self, world: World, servers: Sequence[Server], result: Sequence[Any]) -> Observation:
         outcome, who, seconds, detail, waited = result
         observed = Observed(outcome)
         if observed is Observed.ALLOWED:
-            expected = {identity(self._arena, owner) for ref, _, _ in servers if (owner := _owner(world, ref))}
+            expected = {identity(self._arena, owner) for ref, *_ in servers if (owner := _owner(world, ref))}
             if who not in expected:
                 wanted = " or ".join(sorted(expected)) or "nobody"
                 return Observation(Observed.MISDELIVERED, seconds, f"{who} answered instead of {wanted}")
@@ -298,8 +302,14 @@ def _touches(world: World, flow: Flow, refs: Collection[str]) -> bool:
     return flow.source in refs or any(server[0] in refs for server in _servers_behind(world, flow))
 
 
-def _loopback(port: int, protocol: IPProtocol) -> Job:
-    return ("127.0.0.1", port, protocol)
+def _loopback(server: Server) -> Job:
+    _, port, protocol, family = server
+    return (_LOOPBACKS[family], port, protocol)
+
+
+def _shown(server: Server) -> str:
+    ref, port, protocol, family = server
+    return f"{ref}:{port}/{protocol}" + (" over IPv6" if family is IPFamily.IPV6 else "")
 
 
 def _owner(world: World, ref: str) -> Pod | Endpoint | None:
@@ -311,13 +321,19 @@ def _address(world: World, ref: str) -> str | None:
     return owner.addresses[0] if owner is not None and owner.addresses else None
 
 
+def _family(world: World, flow: Flow) -> IPFamily:
+    """Return the family that a flow is tried over: where it names none, that of the address that it goes to."""
+    place = reached_at(flow, world)
+    return flow.family or (family_of(place[0]) if place else IPFamily.IPV4)
+
+
 def _servers_behind(world: World, flow: Flow) -> tuple[Server, ...]:
     """Return the servers that may answer a flow: the destination's own, or those that a Service forwards to."""
-    service = world.services.get(flow.destination)
+    service, family = world.services.get(flow.destination), _family(world, flow)
     if service is None:
-        return ((flow.destination, flow.port, flow.protocol),)
+        return ((flow.destination, flow.port, flow.protocol, family),)
     return tuple(
-        (backend.ref, number, port.protocol)
+        (backend.ref, number, port.protocol, family)
         for port in service.ports
         if (port.port, port.protocol) == (flow.port, flow.protocol)
         for backend in world.backends(service)

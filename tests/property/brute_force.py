@@ -33,17 +33,19 @@ class Connection(NamedTuple):
     destination: str
     port: int
     protocol: str
+    family: str = ""  # of the addresses; by default that of the destination's first one
 
 
 def allowed(state: State, ports: Iterable[tuple[int, str]]) -> set[Connection]:
-    """Enumerate every connection between two different places, on these ports, that the policies let pass."""
+    """Enumerate every connection between two different places, on these ports, that the policies let pass, of whatever family."""
     world = state.world
     places = [*world.pods, *world.endpoints]
     universe = {
-        Connection(source, destination, port, str(protocol))
+        Connection(source, destination, port, str(protocol), family)
         for source in places
         for destination in places
         for port, protocol in ports
+        for family in ("", "IPv4", "IPv6")
         if source != destination
     }
     return universe - blocked(state, universe)
@@ -101,7 +103,8 @@ def met(state: State, flow: Flow) -> set[bool]:
                         and all(pod.labels.get(key) == value for key, value in service.selector.items())
                     ):
                         ends |= {(pod.ref, number) for number in numbers(port.target_port, flow.protocol, pod)}
-    tried = {Connection(flow.source, destination, port, str(flow.protocol)) for destination, port in ends}
+    family = str(flow.family or "")
+    tried = {Connection(flow.source, destination, port, str(flow.protocol), family) for destination, port in ends}
     return {each not in blocked(state, {each}) for each in tried}
 
 
@@ -146,7 +149,7 @@ def given_back(rule: Rule, mine: set[Connection], other: str, namespace: str, wo
 def with_peer(peer: Peer, mine: set[Connection], other: str, namespace: str, world: World) -> set[Connection]:
     """Return the connections whose other end is what a peer means: pods, or addresses."""
     if peer.ip_block is not None:
-        theirs = {each: address_of(getattr(each, other), each.destination, world) for each in mine}
+        theirs = {each: address_of(getattr(each, other), each, world) for each in mine}
         return {each for each, address in theirs.items() if address is not None and inside(address, peer.ip_block)}
     spaces = {namespace}
     if peer.namespace_selector is not None:
@@ -177,9 +180,11 @@ def numbers(port: int | str, protocol: str, pod: Pod) -> set[int]:
     return {each.port for each in pod.servers if each.name == port and str(each.protocol) == str(protocol)}
 
 
-def address_of(ref: str, destination: str, world: World) -> str | None:
-    """Return a place's address in the family that a connection to the destination uses: that of its first address."""
-    six = any(":" in address for address in addresses(destination, world)[:1])
+def address_of(ref: str, connection: Connection, world: World) -> str | None:
+    """Return a place's address in the family that a connection uses: its own, or that of the destination's first address."""
+    six = any(":" in address for address in addresses(connection.destination, world)[:1])
+    if connection.family:
+        six = connection.family == "IPv6"
     mine = [address for address in addresses(ref, world) if (":" in address) == six]
     return mine[0] if mine else None
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import replace
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -14,6 +16,7 @@ from conformance.lab.miniatures.data_plane import DataPlane
 from conformance.lab.miniatures.perfect import PerfectArena
 from conformance.model.flow import Flow
 from conformance.model.matrix import Observed
+from conformance.model.world import IPFamily, address_in
 from conformance.oracle.evaluate import evaluate
 
 if TYPE_CHECKING:
@@ -23,14 +26,15 @@ _WORLDS, _BATCH = 2500, 500
 
 
 def direct_flows(some: State) -> list[Flow]:
-    """Return every connection between two that can be clients or servers: pods that run, and endpoints."""
-    places = [*(pod.ref for pod in some.world.running), *some.world.endpoints]
+    """Return every connection between two that can be clients or servers: pods that run, and endpoints; over each of their families."""
+    places = {each.ref: each for each in (*some.world.running, *some.world.endpoints.values())}
     return [
-        Flow(source, destination, port, protocol)
+        Flow(source, destination, port, protocol, family)
         for source in places
         for destination in places
         for port, protocol in TRIED
-        if source != destination
+        for family in (None, *IPFamily)
+        if source != destination and all(address_in(places[ref].addresses, family) for ref in (source, destination))
     ]
 
 
@@ -42,8 +46,9 @@ def differing(some: State) -> list[str]:
     places = {**some.world.pods, **some.world.endpoints}
     found = []
     for flow, decision in evaluate(some, direct_flows(some)).items():
-        brute = Connection(flow.source, flow.destination, flow.port, str(flow.protocol)) in passing
-        ends = (places[ref].addresses[0] for ref in (flow.source, flow.destination))
+        named = (flow.source, flow.destination, flow.port, str(flow.protocol), str(flow.family or ""))
+        brute = Connection(*named) in passing
+        ends = [address_in(places[ref].addresses, flow.family) or "" for ref in (flow.source, flow.destination)]
         packet = plane.passes(*ends, flow.port, flow.protocol)
         if not decision.allowed == packet == brute:
             found.append(f"{flow}: oracle {decision.allowed}, brute force {brute}, data plane {packet}")
@@ -66,12 +71,20 @@ def test_the_worlds_are_worth_agreeing_on() -> None:
     """Both answers, and every word of a policy, are common in what is drawn; else agreement would say little."""
     drawn = [state(Random(seed)) for seed in range(200)]
     shares = []
+    families: Counter[bool] = Counter()  # of flows of both families between the same two: whether they fare differently
     for some in drawn:
-        decisions = evaluate(some, direct_flows(some)).values()
+        by_flow = evaluate(some, direct_flows(some))
+        decisions = by_flow.values()
+        families.update(
+            each.allowed is not other.allowed
+            for flow, each in by_flow.items()
+            if flow.family is IPFamily.IPV4 and (other := by_flow.get(replace(flow, family=IPFamily.IPV6)))
+        )
         if decisions:
             shares.append(sum(bool(each.allowed) for each in decisions) / len(decisions))
     mixed = [share for share in shares if 0.02 < share < 0.98]
     assert len(mixed) > len(drawn) / 3
+    assert min(families[True], families[False]) > 50, families
     peers = [peer for some in drawn for each in some.policies.values() for rule in each.ingress for peer in rule.peers]
     ports = [port for some in drawn for each in some.policies.values() for rule in each.egress for port in rule.ports]
     assert any(peer.ip_block and peer.ip_block.excepts for peer in peers)
@@ -100,9 +113,10 @@ def test_a_service_is_decided_where_all_of_its_backends_agree() -> None:
 
 def service_flows(some: State) -> list[Flow]:
     return [
-        Flow(source.ref, service.ref, port.port, port.protocol)
+        Flow(source.ref, service.ref, port.port, port.protocol, family)
         for service in some.world.services.values()
         for port in service.ports
         for source in some.world.running
-        if source not in some.world.backends(service)
+        for family in (None, *IPFamily)
+        if source not in some.world.backends(service) and address_in(source.addresses, family)
     ]

@@ -24,7 +24,7 @@ from conformance.model.case import (
 from conformance.model.flow import Flow
 from conformance.model.matrix import Early, Observation, Observed
 from conformance.model.state import State
-from conformance.model.world import target_port
+from conformance.model.world import IPFamily, address_in, target_port
 from conformance.runner.target import Description
 from conformance.runner.timeouts import Timeouts
 
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from conformance.model.world import Namespace, Pod, Service, World
 
 _ANSWER_SECONDS = 0.001
+#: Of which every pod, Service and endpoint has an address that it was not given with the world.
+_FAMILIES = tuple(IPFamily)
 
 
 class PerfectTarget:
@@ -60,7 +62,7 @@ class PerfectArena:
     """A world whose every event reaches the data plane before the next one."""
 
     def __init__(self, world: World) -> None:
-        self._state = State(address.with_sample_addresses(world))
+        self._state = State(address.with_sample_addresses(world, _FAMILIES))
         self._plane = DataPlane()
 
     @property
@@ -69,7 +71,7 @@ class PerfectArena:
 
     @property
     def unsupported(self) -> Mapping[str, str]:
-        return {"sctp": "no server of a miniature speaks it", "ipv6": "miniatures have IPv4 addresses only"}
+        return {"sctp": "no server of a miniature speaks it"}
 
     def apply_policy(self, policy: NetworkPolicy) -> None:
         self._event(ApplyPolicy(policy))
@@ -127,7 +129,7 @@ class PerfectArena:
 
     def _event(self, action: Action) -> None:
         state = self._state.after(action)
-        self._state = replace(state, world=address.with_sample_addresses(state.world))
+        self._state = replace(state, world=address.with_sample_addresses(state.world, _FAMILIES))
         self._plane.refresh(self.world, self._state.policies)
 
     def _observe(self, flow: Flow, timeout: float) -> Observation:
@@ -142,20 +144,24 @@ class PerfectArena:
         """Return where a packet comes from when it arrives: a node that takes it in by a node port puts its own address there."""
         service = self.world.services.get(flow.destination)
         node = self.world.entrance(service) if service is not None and flow.source in self.world.endpoints else None
-        return node.addresses[0] if node is not None else self._address(flow.source)
+        own = address_in(node.addresses, flow.family) if node is not None else None
+        return own or self._address(flow.source, flow.family)
 
-    def _address(self, ref: str) -> str:
+    def _address(self, ref: str, family: IPFamily | None) -> str:
         owner = self.world.pods.get(ref) or self.world.endpoints[ref]
-        return owner.addresses[0]
+        found = address_in(owner.addresses, family)
+        if found is None:
+            raise KeyError(ref, family)
+        return found
 
     def _routed(self, flow: Flow) -> Iterator[tuple[str, int]]:
         """Yield where a flow may end: itself, or each backend of a Service."""
         service = self.world.services.get(flow.destination)
         if service is None:
-            yield self._address(flow.destination), flow.port
+            yield self._address(flow.destination, flow.family), flow.port
             return
         for port in service.ports:
             if (port.port, port.protocol) == (flow.port, flow.protocol):
                 for backend in self.world.backends(service):
                     if (number := target_port(port, backend)) is not None:
-                        yield backend.addresses[0], number
+                        yield self._address(backend.ref, flow.family), number

@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from conformance.model.flow import Flow
+from conformance.model.world import IPFamily, Protocol
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -263,3 +266,76 @@ def test_what_a_case_covers_is_in_a_list(whole: Whole, refused: Refused) -> None
 
 def test_the_list_that_was_meant_is_named(whole: Whole, refused: Refused) -> None:
     refused(whole("covers: [«upstreem:1]\n"), ("covers[0]", "; did you mean upstream?"))
+
+
+# -- families of addresses
+
+BOTH, SIX = "families: [IPv4, IPv6]", "families: [IPv6]"
+
+
+FAMILIES = {
+    "IPv6 needs its feature": (SIX, "ingress", "families [IPv6] and no feature ipv6: a cluster may not have such addresses"),
+    "both need two": (BOTH, "ingress, ipv6", "families [IPv4, IPv6] and no feature dual-stack"),
+    "IPv6 alone is no dual stack": (SIX, "ingress, ipv6, dual-stack", "feature dual-stack and families [IPv6]: no flow would need it"),
+    "a feature without families": ("", "ingress, ipv6", "feature ipv6 and no families: no flow would need it"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("families", "features", "said"), FAMILIES.values(), ids=FAMILIES)
+def test_families_and_features_that_do_not_fit(
+    families: str, features: str, said: str, whole: Whole, refused: Refused
+) -> None:
+    text = whole(families).replace("features: [ingress]", f"features: «[{features}]")
+    refused(text, ("features", said))
+
+
+@pytest.mark.parametrize("families", ["[IPv4]", "[IPv6, IPv4]", "[IPv6, IPv6]"])
+def test_families_that_are_none(families: str, whole: Whole, refused: Refused) -> None:
+    refused(whole(f"families: «{families}"), ("families", "expected [IPv6] or [IPv4, IPv6]"))
+
+
+def dual(step: str, whole: Whole) -> str:
+    text = whole(f"{BOTH}\nsteps:\n  - name: open\n    expect: {{default: allow}}\n  - name: second\n    {step}\n")
+    return text.replace("features: [ingress]", "features: [ingress, ipv6, dual-stack]")
+
+
+@pytest.mark.parametrize(
+    ("step", "path", "said"),
+    [
+        (f"apply: [«{peer('$(x/b)')}]", "apply[0]", "$(x/b) is an address of any family here: write $(x/b over IPv6)"),
+        (f"apply: [«{peer('$(x/q over IPv6)')}]", "apply[0]", "$(x/q) is the address of nothing"),
+        (
+            "create: {pods: [{namespace: x, name: d, fromStart: «['x/a:80/TCP']}]}",
+            "create.pods[0].fromStart",
+            "from its start a pod tries the first family only",
+        ),
+    ],
+)
+def test_what_does_not_fit_families(step: str, path: str, said: str, whole: Whole, refused: Refused) -> None:
+    refused(dual(step, whole), (f"steps[1].{path}", said))
+
+
+def test_what_needs_families(whole: Whole, refused: Refused) -> None:
+    rows = "expect: {default: allow, deny: [«'* -> x/a over IPv6']}"
+    steps = f"steps:\n  - name: deny\n    apply: [«{peer('$(x/b over IPv6)')}]\n    {rows}\n"
+    refused(
+        whole(steps=steps),
+        ("steps[0].apply[0]", "$(x/b over IPv6): the case has no IPv6 among its families"),
+        ("steps[0].expect.deny[0]", "only a case with IPv6 among its `families` tries flows over IPv6"),
+    )
+
+
+def test_rows_of_one_family_match_what_a_case_of_both_tries(load: Load, whole: Whole) -> None:
+    step = f"apply: [{peer('$(x/b over IPv6)/64')}]\n    expect: {{default: allow, deny: ['* -> x/* over IPv4', '* -> x/a over IPv6']}}"
+    case = load(dual(step, whole))
+    assert case.families == tuple(IPFamily)
+    expect = case.steps[1].expect
+    assert expect is not None
+    (x_b, x_a), (v4, v6) = ("x/b", "x/a"), IPFamily
+    told = {
+        str(flow): expect.allows(flow)
+        for ref in (x_b, x_a)
+        for over in (v4, v6)
+        if (flow := Flow("y/a", ref, 80, Protocol.TCP, over))
+    }
+    assert [flow for flow, passes in told.items() if passes] == ["y/a -> x/b:80/TCP over IPv6"]

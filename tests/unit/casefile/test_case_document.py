@@ -63,7 +63,7 @@ def test_head(value: str, path: str, said: str, refused: Callable[..., None]) ->
 
 
 PARTS = {
-    "top: field misspelt": ("«feature: [ingress]", ["feature"], ["unknown field, expected one of apiVersion, kind, id, requirement, spec, tier, features, defects, covers, probe, world, steps; did you mean features?"]),
+    "top: field misspelt": ("«feature: [ingress]", ["feature"], ["unknown field, expected one of apiVersion, kind, id, requirement, spec, tier, features, defects, covers, probe, families, world, steps; did you mean features?"]),
     "top: field of nobody": ("«timeout: 5", ["timeout"], ["unknown field, expected one of"]),
     "top: field of Python": ("«api_version: x", ["api_version"], ["unknown field"]),
     "defects": ("defects: [M01, «M1, «m18, «M41, «M00]", ["defects[1]", "defects[2]", "defects[3]", "defects[4]"], ["'M1': a class of defects is M01 to M40"] + ["M01 to M40"] * 3),

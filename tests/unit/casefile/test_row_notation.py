@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from conformance.casefile.rows import RowError, expectation, row, span
 from conformance.casefile.source import parse
+from conformance.model.flow import Flow
 from conformance.model.source import Location
-from conformance.model.world import Protocol
+from conformance.model.world import IPFamily, Protocol
 
 TCP, UDP, SCTP = Protocol
 
@@ -106,6 +109,10 @@ def test_ports(what: str, ports: set[int] | None, protocols: set[Protocol] | Non
         ("x/a -> y/b:82-80", "'82-80' holds no port: the lower number comes first"),
         ("x/a -> y/b:79,82-80", "'82-80' holds no port"),
         ("x/a:80 -> y/b", "'x/a:80' names no pods"),
+        ("x/a -> y/b over IPv5", "'IPv5' is no family of addresses: it is over IPv4 or over IPv6, and over both without"),
+        ("x/a -> y/b over IPv4,IPv6", "'IPv4,IPv6' is no family"),
+        ("x/a -> y/b over ipv6", "'ipv6' is no family"),
+        ("x/a over IPv6 -> y/b", "expected SOURCES -> DESTINATIONS"),
         ("x/a -> y/b:٨٠", "'٨٠' is no port"),
     ],
 )  # fmt: skip
@@ -116,6 +123,28 @@ def test_what_is_no_row(text: str, said: str | None) -> None:
     with pytest.raises(RowError) as caught:
         row(text)
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "family"),
+    [
+        ("x/a -> y/b", None),
+        ("x/a -> y/b over IPv6", IPFamily.IPV6),
+        ("!x/a -> y/*:80-81/TCP over IPv4", IPFamily.IPV4),
+        ("over/a -> over.x.svc:80  over  IPv6 ", IPFamily.IPV6),
+    ],
+)
+def test_a_row_may_be_of_one_family(text: str, family: IPFamily | None) -> None:
+    read = row(text)
+    assert read.family is family
+    assert not any("IPv" in each for each in (*read.sources, *read.destinations))
+    flow = Flow("over/a" if text.startswith("over") else "x/b", "y/b", 80, TCP)
+    matching = {
+        each
+        for each in (None, *IPFamily)
+        if replace(read, sources=("*",), destinations=("*",), sources_negated=False).matches(replace(flow, family=each))
+    }
+    assert matching == ({family} if family else {None, *IPFamily})
 
 
 def test_span() -> None:
@@ -139,7 +168,7 @@ def test_every_bad_row_is_told() -> None:
     source = parse("default: deny\nallow: [x/a, 80, '* -> *', null]\ndeny: '* -> x/a'\n", "f.yaml")
     expectation(source, (), source.data)
     assert [str(each) for each in source.problems] == [
-        "f.yaml:2:9: allow[0]: 'x/a': expected SOURCES -> DESTINATIONS[:PORTS[/PROTOCOL]], such as x/a -> y/b:80/TCP",
+        "f.yaml:2:9: allow[0]: 'x/a': expected SOURCES -> DESTINATIONS[:PORTS[/PROTOCOL]][ over FAMILY], such as x/a -> y/b:80/TCP",
         "f.yaml:2:14: allow[1]: expected a row such as 'x/a -> y/b:80/TCP', found a number: 80",
         "f.yaml:2:28: allow[3]: expected a row such as 'x/a -> y/b:80/TCP', found nothing",
         "f.yaml:3:7: deny: expected a list, found text: '* -> x/a'",

@@ -9,18 +9,49 @@ import pytest
 from conformance.model.address import with_sample_addresses
 from conformance.model.default_world import default_world
 from conformance.model.flow import DEFAULT_PROBE, Flow, flows, reached_at
-from conformance.model.world import Node, Phase, Pod, Protocol, Service, ServicePort, ServiceType, World, target_port
+from conformance.model.world import (
+    IPFamily,
+    Node,
+    Phase,
+    Pod,
+    Protocol,
+    Service,
+    ServicePort,
+    ServiceType,
+    World,
+    target_port,
+)
 
 TCP, UDP = Protocol.TCP, Protocol.UDP
 
 
-@pytest.mark.parametrize("text", ["x/a -> y/b:80/TCP", "ext -> x/a:65535/UDP", "x/a -> web.y.svc:8080/SCTP"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x/a -> y/b:80/TCP",
+        "x/a -> y/b:80/TCP over IPv6",
+        "x/a -> web.y.svc:80/UDP over IPv4",
+        "ext -> x/a:65535/UDP",
+        "x/a -> web.y.svc:8080/SCTP",
+    ],
+)
 def test_a_flow_is_read_back_from_its_text(text: str) -> None:
     assert str(Flow.parse(text)) == text
 
 
 @pytest.mark.parametrize(
-    "text", ["", "x/a", "x/a -> y/b", "x/a -> y/b:80", "x/a->y/b:80/TCP", "x/a -> y/b:http/TCP", "x/a -> y/b:80/tcp"]
+    "text",
+    [
+        "",
+        "x/a",
+        "x/a -> y/b",
+        "x/a -> y/b:80",
+        "x/a->y/b:80/TCP",
+        "x/a -> y/b:http/TCP",
+        "x/a -> y/b:80/tcp",
+        "x/a -> y/b:80/TCP over IPv5",
+        "x/a -> y/b:80/TCP over ",
+    ],
 )
 def test_what_is_no_flow(text: str) -> None:
     with pytest.raises(ValueError, match=r".+"):
@@ -46,6 +77,25 @@ def test_outside_endpoints_are_tried_only_where_asked_for_and_never_by_each_othe
 
 def test_ports_that_nobody_serves_are_not_tried() -> None:
     assert flows(default_world(), [(9, TCP), (78, Protocol.SCTP)], external=True) == ()
+
+
+def test_each_family_is_tried_where_both_ends_have_an_address_of_it() -> None:
+    world = with_sample_addresses(default_world(), tuple(IPFamily))
+    both = flows(world, DEFAULT_PROBE, external=True, families=tuple(IPFamily))
+    once = flows(world, DEFAULT_PROBE, external=True)
+    assert len(both) == len(set(both)) == 2 * len(once)
+    assert {replace(flow, family=None) for flow in both} == set(once)
+    assert {flow.family for flow in flows(world, DEFAULT_PROBE, external=True, families=[IPFamily.IPV6])} == {
+        IPFamily.IPV6
+    }
+    world = world.with_pod(replace(world.pods["x/a"], addresses=("10.0.0.1",)))
+    world = world.with_endpoint(replace(world.endpoints["ext"], addresses=()))
+    web = Service("x", "web", {"app": "web"}, (ServicePort(80, 80),), addresses=("10.96.0.1",))
+    left = flows(world.with_service(web), [(80, TCP)], external=True, families=tuple(IPFamily))
+    assert {flow.family for flow in left if "x/a" in {flow.source, flow.destination}} == {IPFamily.IPV4}
+    assert {flow.family for flow in left if flow.destination == "web.x.svc"} == {IPFamily.IPV4}
+    assert not any("ext" in {flow.source, flow.destination} for flow in left)
+    assert len([flow for flow in left if flow.family is IPFamily.IPV6]) == 8 * 7
 
 
 @pytest.mark.parametrize("phase", [Phase.PENDING, Phase.SUCCEEDED, Phase.FAILED])

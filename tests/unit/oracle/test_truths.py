@@ -447,6 +447,45 @@ def test_by_hand_with_ipv6(
     assert {flow: decide(specs, flow, make_world(families)).allowed for flow in expected} == expected
 
 
+OVER = {
+    "a block of IPv6 opens IPv6 only": (
+        {"x/p": from_("[{ipBlock: {cidr: '::/0'}}]")},
+        "y/a -> x/a:80/TCP over IPv6; ext -> x/a:80/TCP over IPv6",
+        "y/a -> x/a:80/TCP over IPv4; ext -> x/a:80/TCP over IPv4",
+    ),
+    "a block of IPv4 opens IPv4 only": (
+        {"x/p": from_("[{ipBlock: {cidr: 10.0.2.0/24}}]")},
+        "y/a -> x/a:80/TCP over IPv4",
+        "y/a -> x/a:80/TCP over IPv6; z/a -> x/a:80/TCP over IPv4",
+    ),
+    "an except takes nothing from the other family": (
+        {"x/p": from_("[{ipBlock: {cidr: '::/0', except: ['fd00:0:0:2::1/128']}}, {ipBlock: {cidr: 0.0.0.0/0}}]")},
+        "y/a -> x/a:80/TCP over IPv4; y/b -> x/a:80/TCP over IPv6",
+        "y/a -> x/a:80/TCP over IPv6",
+    ),
+    "selectors and ports are of both families": (
+        {"x/p": from_("[{podSelector: {matchLabels: {pod: b}}}]", ports="[{port: 80}]")},
+        "x/b -> x/a:80/TCP over IPv4; x/b -> x/a:80/TCP over IPv6",
+        "x/c -> x/a:80/TCP over IPv4; x/c -> x/a:80/TCP over IPv6; x/b -> x/a:81/TCP over IPv4; x/b -> x/a:81/TCP over IPv6",
+    ),
+    "isolation is of both families": (
+        {"x/p": DENY_IN},
+        "x/a -> y/a:80/TCP over IPv4; x/a -> y/a:80/TCP over IPv6",
+        "y/a -> x/a:80/TCP over IPv4; y/a -> x/a:80/TCP over IPv6",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("families", ["46", "64"], ids=["IPv4 first", "IPv6 first"])
+@pytest.mark.parametrize(("specs", "passes", "blocked"), OVER.values(), ids=OVER)
+def test_by_hand_over_one_family(
+    specs: Mapping[str, str], passes: str, blocked: str, families: str, decide: Decide, make_world: Callable[..., World]
+) -> None:
+    """A flow that says its family uses the addresses of that one, whichever the cluster has first."""
+    expected = dict.fromkeys(passes.split("; "), True) | dict.fromkeys(blocked.split("; "), False)
+    assert {flow: decide(specs, flow, make_world(families)).allowed for flow in expected} == expected
+
+
 def test_a_flow_from_outside_has_the_family_of_its_destination(
     decide: Decide, make_world: Callable[..., World]
 ) -> None:

@@ -38,6 +38,11 @@ def test_it_is_a_schema() -> None:
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
 
 
+def test_a_flow_may_name_its_family() -> None:
+    line = case(verdict="fail", steps=[step(findings=[finding("x/a -> web.y.svc:80/TCP over IPv6")])])
+    VALIDATOR.validate(line)
+
+
 @pytest.mark.parametrize(
     ("name", "kind"),
     [
@@ -95,6 +100,7 @@ def test_a_field_too_many_or_too_few_does_not_fit(name: str) -> None:
         (("spec",), "http://example.org"),
         (("steps", 0, "latency_median"), "fast"),
         (("steps", 0, "findings", 0, "flow"), "x/a to y/b"),
+        (("steps", 0, "findings", 0, "flow"), "x/a -> y/b:80/TCP over IPv5"),
         (("steps", 0, "findings", 0, "verdict"), "agree"),
         (("steps", 0, "findings", 0, "expected"), True),
         (("steps", 0, "findings", 0, "attempts"), 0),

@@ -122,6 +122,15 @@ def test_ports_that_differ_unevenly_are_listed() -> None:
     assert "    y/a -> x/a:80/TCP, 81/TCP, 81/UDP" in case_text(failing(*map(finding, flows))).splitlines()
 
 
+def test_each_family_has_lines_of_its_own() -> None:
+    flows = [
+        f"{source} -> x/a:{port} over {over}" for source in PODS[3:5] for port in PORTS for over in ("IPv6", "IPv4")
+    ]
+    text = case_text(failing(*map(finding, flows[:-1]))).splitlines()
+    assert "    y/a, y/b -> x/a:80,81/TCP,UDP over IPv6" in text
+    assert "    y/a -> x/a:80,81/TCP,UDP over IPv4" in text
+
+
 def test_services_and_endpoints_are_written_as_in_a_case() -> None:
     flows = ["x/a -> web.y.svc:8080/TCP", "ext -> x/a:80/TCP"]
     lines = case_text(failing(*map(finding, flows))).splitlines()

@@ -14,6 +14,7 @@ from conformance.model.flow import Flow
 from conformance.model.matrix import Observed
 from conformance.model.world import (
     Endpoint,
+    IPFamily,
     Namespace,
     Node,
     Phase,
@@ -36,7 +37,7 @@ TCP, UDP = Protocol.TCP, Protocol.UDP
 SERVERS = (Server(80, TCP, "web"), Server(81, TCP), Server(80, UDP))
 FLOW = Flow("x/a", "y/b", 80, TCP)
 BACK = Flow("y/b", "x/a", 80, TCP)
-LOOPBACK = "127.0.0.1"
+LOOPBACK, LOOPBACK_6 = "127.0.0.1", "::1"
 
 
 def world() -> World:
@@ -93,9 +94,9 @@ class Network:
         if (ref, *job) in self.seen:
             return self.seen[ref, *job]
         owners = [*self.world.pods.values(), *self.world.endpoints.values()]
-        if where == LOOPBACK:
+        if where in {LOOPBACK, LOOPBACK_6}:
             owner = next(each for each in owners if each.ref == ref)
-        elif where.startswith("10.96."):
+        elif where.startswith(("10.96.", "fd00:96:")):
             owner, port = self.world.pods["y/c"], 80
         else:
             owner = next(each for each in owners if where in each.addresses)
@@ -512,3 +513,61 @@ def test_nobody_proves_another(network: Network) -> None:
 
     assert proofs("x/a") == {(LOOPBACK, 80, "TCP")}
     assert not any(proofs(ref) for ref in ("y/b", "y/c", "z/d", "ext"))
+
+
+# -- families of addresses
+
+
+@pytest.fixture
+def dual(network: Network) -> Network:
+    """Give a network in which all have an address of each family; which comes first differs."""
+    found = network.world
+    for number, pod in enumerate(found.pods.values(), 1):
+        both = (*pod.addresses, f"fd00::{number}")
+        found = found.with_pod(replace(pod, addresses=both if number % 2 else both[::-1]))
+    web = found.services["web.y.svc"]
+    network.world = found.with_service(replace(web, addresses=(*web.addresses, "fd00:96::1")))
+    return network
+
+
+V4, V6 = (replace(FLOW, family=family) for family in IPFamily)
+
+
+def test_a_flow_goes_to_the_address_of_its_family_and_its_server_is_proven_over_the_same(dual: Network) -> None:
+    assert {each.observed for each in dual.probe(V4, V6).values()} == {Observed.ALLOWED}
+    assert dual.batches["x/a"] == [[("10.0.0.2", 80, "TCP"), ("fd00::2", 80, "TCP")]]
+    assert sorted(dual.batches["y/b"][0]) == [(LOOPBACK, 80, "TCP"), (LOOPBACK_6, 80, "TCP")]
+
+
+def test_a_server_that_is_dead_over_one_family_proves_nothing_of_that_one(dual: Network) -> None:
+    for where in ("10.0.0.2", "fd00::2"):
+        silent(dual, "x/a", where)
+    silent(dual, "y/b", LOOPBACK_6, outcome="rejected")
+    seen = dual.probe(V4, V6)
+    assert seen[V4].observed is Observed.DROPPED
+    assert seen[V6].observed is Observed.FAILED
+    assert "server y/b:80/TCP over IPv6 is not proven alive" in seen[V6].detail
+
+
+def test_a_flow_of_no_family_is_proven_over_that_of_the_first_address(dual: Network) -> None:
+    dual.probe(FLOW)
+    assert dual.batches["x/a"] == [[("fd00::2", 80, "TCP")]]
+    assert dual.batches["y/b"] == [[(LOOPBACK_6, 80, "TCP")]]
+
+
+def test_a_service_is_tried_at_its_address_of_the_family(dual: Network) -> None:
+    flow = replace(TO_SERVICE, family=IPFamily.IPV6)
+    assert dual.probe(flow)[flow].observed is Observed.ALLOWED
+    assert dual.batches["z/d"][0][0] == ("fd00:96::1", 8080, "TCP")
+    assert (LOOPBACK_6, 80, "TCP") in dual.batches["y/b"][0]
+
+
+def test_what_has_no_address_of_the_family_cannot_be_measured(network: Network) -> None:
+    assert (network.probe(V6)[V6].observed, network.probe(V6)[V6].detail) == (Observed.FAILED, "no address")
+
+
+def test_servers_are_asked_over_each_family_that_their_owner_has(dual: Network) -> None:
+    owner = dual.world.pods["x/a"]
+    silent(dual, "x/a", LOOPBACK_6, port=81, outcome="rejected")
+    assert dual.prober.alive(owner, 1.0) == ("x/a:81/TCP over IPv6: rejected silence",)
+    assert dual.prober.alive(replace(owner, addresses=owner.addresses[:1]), 1.0) == ()
