@@ -2,12 +2,13 @@
 
 Arenas cannot reach each other, so each of them uses the same ranges. A pod's address is handed out again only after all others
 of its node have been: a rule that still holds the address of a deleted pod must not happen to fit the next one.
+With 10.244.1.2 goes fd00:10:244:1::2, and so for everything: who has the one has the other, where the machine has IPv6.
 """
 
 from __future__ import annotations
 
 import itertools
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Network, ip_address
 from typing import TYPE_CHECKING
 
 from conformance.errors import ActionFailed
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
 #: Where the nodes and the machines outside the cluster are.
 UNDERLAY = IPv4Network("172.30.0.0/24")
 SERVICES = IPv4Network("10.96.0.0/16")
-#: What a pod sends everything to; no interface has it, its neighbour entry is enough.
-POD_GATEWAY = "169.254.1.1"
+#: What a pod sends everything to; no interface has them, their neighbour entries are enough.
+POD_GATEWAYS = ("169.254.1.1", "fe80::1")
 
 _PODS = IPv4Network("10.244.0.0/16")
 _FABRIC, _FIRST_NODE, _FIRST_ENDPOINT = 1, 2, 100
@@ -27,6 +28,17 @@ _LAST_ENDPOINT = 254
 _FIRST_SERVICE = 10  # the first few are often taken by the cluster itself
 
 FABRIC_ADDRESS = str(UNDERLAY[_FABRIC])
+
+
+def twin(address: str) -> str:
+    """Return the IPv6 address that goes with an IPv4 one."""
+    *network, host = address.split(".")
+    return str(ip_address(f"fd00:{':'.join(network)}::{host}"))
+
+
+def twin_range(network: IPv4Network) -> str:
+    """Return the range of the addresses that go with those of another, which ends between two of its numbers."""
+    return f"{twin(str(network.network_address))}/{16 + 2 * network.prefixlen}"
 
 
 def node_address(node: int) -> str:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from conformance.errors import ActionFailed, ProbeFailed
+from conformance.lab.netns import fabric
 from conformance.lab.netns.addressing import Addresses, endpoint_address, node_address
 from conformance.lab.netns.compile import compile_rules
 from conformance.lab.netns.fault import LabFault, hint, machine_settings
@@ -62,10 +63,10 @@ class NetnsArena:
         pods = {ref: self._with_address(pod) for ref, pod in world.pods.items()}
         services = {ref: self._with_address_and_ports(service) for ref, service in world.services.items()}
         endpoints = {
-            ref: replace(endpoint, addresses=(endpoint_address(number),))
+            ref: replace(endpoint, addresses=self._both(endpoint_address(number)))
             for number, (ref, endpoint) in enumerate(world.endpoints.items())
         }
-        nodes = _nodes(max([_NODES, *(pod.node + 1 for pod in pods.values())]))
+        nodes = self._nodes(max([_NODES, *(pod.node + 1 for pod in pods.values())]))
         self._state = State(World(dict(world.namespaces), pods, services, endpoints, nodes))
         self._add_nodes(nodes)
         self._enforce(self._state)
@@ -88,7 +89,7 @@ class NetnsArena:
 
     @property
     def unsupported(self) -> Mapping[str, str]:
-        found = {"ipv6": "the netns lab connects its pods by IPv4 only"}
+        found = dict.fromkeys(("ipv6", "dual-stack"), why) if (why := self._machines.no_ipv6) else {}
         if not all(hello.get("sctp") for hello in self._prober.hellos.values()):
             found["sctp"] = "this machine's kernel has no SCTP loaded"
         return found
@@ -127,7 +128,7 @@ class NetnsArena:
             self._after(what, CreatePod(pod))  # complains about a missing namespace before an address is taken
             pod = self._with_address(pod)
             after = self._after(what, CreatePod(pod))
-            nodes = _nodes(max(len(self.world.nodes), pod.node + 1))
+            nodes = self._nodes(max(len(self.world.nodes), pod.node + 1))
             after = replace(after, world=replace(after.world, nodes=nodes))
             if pod.phase is not Phase.RUNNING:
                 self._enforce(after)
@@ -240,16 +241,24 @@ class NetnsArena:
             self._addresses.give_back(address)
 
     def _with_address(self, pod: Pod) -> Pod:
-        """Return a pod with its address; one that has ended keeps it in its status, and it is free for the next one."""
+        """Return a pod with its addresses; one that has ended keeps them in its status, and they are free for the next one."""
         wanted = self.world.pods[pod.address_of].addresses[0] if pod.address_of else ""
         address = self._addresses.again(wanted) if wanted else self._addresses.for_pod(pod.node)
         if pod.phase is not Phase.RUNNING:
             self._addresses.give_back(address)
-        return replace(pod, addresses=(address,))
+        return replace(pod, addresses=self._both(address))
 
     def _with_address_and_ports(self, service: Service) -> Service:
         ports = given_node_ports(service, self._node_ports)
-        return replace(service, addresses=(self._addresses.for_service(),), node_ports=ports)
+        return replace(service, addresses=self._both(self._addresses.for_service()), node_ports=ports)
+
+    def _nodes(self, count: int) -> tuple[Node, ...]:
+        # Complains about the number that was asked for, and not about the first that is too high.
+        _ = node_address(count - 1)
+        return tuple(Node(self._both(node_address(number))) for number in range(count))
+
+    def _both(self, address: str) -> tuple[str, ...]:
+        return fabric.addresses(address, ipv6=self._machines.ipv6)
 
     @contextmanager
     def _acting(self, what: str) -> Iterator[None]:
@@ -262,13 +271,6 @@ class NetnsArena:
             raise ActionFailed(f"cannot {what}", causes=[fault.what], hint=hint(fault, machine_settings())) from fault
         except ProbeFailed as error:
             raise ActionFailed(f"cannot {what}", causes=[error.message, *error.causes], hint=error.hint) from error
-
-
-def _nodes(count: int) -> tuple[Node, ...]:
-    _ = node_address(
-        count - 1
-    )  # complains about the number that was asked for, and not about the first that is too high
-    return tuple(Node((node_address(number),)) for number in range(count))
 
 
 def _refuse_twin(what: str, ref: str, existing: Mapping[str, object]) -> None:

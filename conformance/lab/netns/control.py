@@ -93,6 +93,10 @@ class Keeper:
         """Change nftables."""
         self._netlink(space, NETLINK_NETFILTER, messages)
 
+    def set(self, space: str, name: str, value: str) -> None:
+        """Set a sysctl of a namespace, named as the path under /proc/sys."""
+        self._order({"do": "set", "space": space, "name": name, "value": value})
+
     def start(self, name: str, space: str, command: Sequence[str], streams: Sequence[int]) -> None:
         """Start a process in a namespace, with these files as its standard streams."""
         self._order({"do": "start", "name": name, "space": space, "command": list(command)}, streams)

@@ -7,6 +7,7 @@
     services  (before routing)          change the destination of what is sent to a Service, and mark what comes by a node port
     sources   (after routing)           change the source of what is marked
 
+Each family of addresses has a table of its own with all of these: a gate is in that of its pod's address.
 A gate's chain goes back instead of accepting, because a packet that may leave its source may still not enter its destination.
 """
 
@@ -16,12 +17,13 @@ from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
 from conformance.lab.netns import nftables
+from conformance.lab.netns.compile import NodeRules
 from conformance.model.policy import Direction
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from conformance.lab.netns.compile import Forward, Gate, NodeRules, Pass
+    from conformance.lab.netns.compile import Forward, Gate, Pass
     from conformance.lab.netns.netlink import Message
 
 _FORWARD, _SERVICES, _SOURCES = "forward", "services", "sources"
@@ -31,38 +33,63 @@ _OWN_SIDE = {Direction.EGRESS: nftables.source, Direction.INGRESS: nftables.dest
 _PEER_SIDE = {Direction.EGRESS: nftables.destination, Direction.INGRESS: nftables.source}
 
 
-def foundation() -> list[Message]:
+def foundation(*, ipv6: bool) -> list[Message]:
     """Return what a new node needs before it can enforce anything."""
+    return [message for version in _versions(ipv6=ipv6) for message in _foundation(version)]
+
+
+def anew(rules: NodeRules, *, ipv6: bool) -> list[Message]:
+    """Return what has a node begin again from nothing with the rules that it has."""
+    gone = [nftables.delete_table(version) for version in _versions(ipv6=ipv6)]
+    return [*gone, *foundation(ipv6=ipv6), *difference(NodeRules(), rules)]
+
+
+def _versions(*, ipv6: bool) -> tuple[int, ...]:
+    return (4, 6) if ipv6 else (4,)
+
+
+def _foundation(version: int) -> list[Message]:
+    known = [*nftables.known_connection(), nftables.verdict(nftables.ACCEPT)]
     return [
-        nftables.table(),
-        nftables.hooked_chain(_FORWARD, "filter", nftables.FORWARD, nftables.FILTER_PRIORITY),
-        nftables.hooked_chain(_SERVICES, "nat", nftables.PREROUTING, nftables.DESTINATION_NAT_PRIORITY),
-        nftables.hooked_chain(_SOURCES, "nat", nftables.POSTROUTING, nftables.SOURCE_NAT_PRIORITY),
-        *(nftables.chain(name) for name in _ENTRANCE.values()),
-        nftables.rule(_FORWARD, [*nftables.known_connection(), nftables.verdict(nftables.ACCEPT)], "nft_ct"),
-        *(nftables.rule(_FORWARD, [nftables.jump(name)]) for name in _ENTRANCE.values()),
+        nftables.table(version),
+        nftables.hooked_chain(version, _FORWARD, "filter", nftables.FORWARD, nftables.FILTER_PRIORITY),
+        nftables.hooked_chain(version, _SERVICES, "nat", nftables.PREROUTING, nftables.DESTINATION_NAT_PRIORITY),
+        nftables.hooked_chain(version, _SOURCES, "nat", nftables.POSTROUTING, nftables.SOURCE_NAT_PRIORITY),
+        *(nftables.chain(version, name) for name in _ENTRANCE.values()),
+        nftables.rule(version, _FORWARD, known, "nft_ct"),
+        *(nftables.rule(version, _FORWARD, [nftables.jump(name)]) for name in _ENTRANCE.values()),
     ]
 
 
 def difference(old: NodeRules, new: NodeRules) -> list[Message]:
     """Return requests that lead from one to the other, in an order in which none of them is ever in the way of the next."""
+    return [message for version in (4, 6) for message in _difference(version, _of(version, old), _of(version, new))]
+
+
+def _of(version: int, rules: NodeRules) -> NodeRules:
+    """Return what of a node's rules is about addresses of one version."""
+    gates = tuple(gate for gate in rules.gates if gate.address.version == version)
+    return NodeRules(gates, tuple(forward for forward in rules.forwards if forward.address.version == version))
+
+
+def _difference(version: int, old: NodeRules, new: NodeRules) -> list[Message]:
     before = {_name(gate): gate for gate in old.gates}
     after = {_name(gate): gate for gate in new.gates}
     messages: list[Message] = []
     for name, gate in after.items():
         if gate != before.get(name):
-            messages.append(nftables.flush(name) if name in before else nftables.chain(name))
+            messages.append(nftables.flush(version, name) if name in before else nftables.chain(version, name))
             messages.extend(_rules(name, gate))
     for direction, entrance in _ENTRANCE.items():
         leading = {name: gate for name, gate in after.items() if gate.direction is direction}
         if leading.keys() != {name for name, gate in before.items() if gate.direction is direction}:
-            messages.append(nftables.flush(entrance))
+            messages.append(nftables.flush(version, entrance))
             messages.extend(_jump(entrance, name, gate) for name, gate in leading.items())
-    messages.extend(nftables.delete_chain(name) for name in before.keys() - after.keys())
+    messages.extend(nftables.delete_chain(version, name) for name in before.keys() - after.keys())
     if old.forwards != new.forwards:
-        messages.append(nftables.flush(_SERVICES))
+        messages.append(nftables.flush(version, _SERVICES))
         messages.extend(rule for forward in new.forwards for rule in _redirections(forward))
-        messages.append(nftables.flush(_SOURCES))
+        messages.append(nftables.flush(version, _SOURCES))
         messages.extend(_masquerades(new.forwards))
     return messages
 
@@ -72,8 +99,9 @@ def _name(gate: Gate) -> str:
 
 
 def _rules(name: str, gate: Gate) -> list[Message]:
-    passing = [nftables.rule(name, [*_conditions(each, gate.direction), nftables.go_back()]) for each in gate.passes]
-    return [*passing, nftables.rule(name, [nftables.verdict(nftables.DROP)])]
+    version = gate.address.version
+    passing = [[*_conditions(each, gate.direction), nftables.go_back()] for each in gate.passes]
+    return [nftables.rule(version, name, each) for each in (*passing, [nftables.verdict(nftables.DROP)])]
 
 
 def _conditions(each: Pass, direction: Direction) -> list[bytes]:
@@ -90,7 +118,8 @@ def _conditions(each: Pass, direction: Direction) -> list[bytes]:
 
 
 def _jump(entrance: str, name: str, gate: Gate) -> Message:
-    return nftables.rule(entrance, [*_OWN_SIDE[gate.direction](ip_network(gate.address)), nftables.jump(name)])
+    own = _OWN_SIDE[gate.direction](ip_network(gate.address))
+    return nftables.rule(gate.address.version, entrance, [*own, nftables.jump(name)])
 
 
 def _redirections(forward: Forward) -> list[Message]:
@@ -106,7 +135,8 @@ def _redirections(forward: Forward) -> list[Message]:
         turn = nftables.every(left) if left > 1 else []
         mark = nftables.mark(_BY_NODE_PORT) if forward.masquerade else []
         needs = "nft_numgen" if turn else "nft_nat"
-        rules.append(nftables.rule(_SERVICES, [*conditions, *turn, *mark, *nftables.redirect(address, port)], needs))
+        expressions = [*conditions, *turn, *mark, *nftables.redirect(address, port)]
+        rules.append(nftables.rule(forward.address.version, _SERVICES, expressions, needs))
         left -= 1
     return rules
 
@@ -115,4 +145,4 @@ def _masquerades(forwards: Iterable[Forward]) -> Iterator[Message]:
     """Yield a rule for each of the node's addresses that it masquerades by: it has one in a family."""
     for address in dict.fromkeys(forward.address for forward in forwards if forward.masquerade):
         conditions = nftables.marked(_BY_NODE_PORT)
-        yield nftables.rule(_SOURCES, [*conditions, *nftables.masquerade(address)], "nft_nat")
+        yield nftables.rule(address.version, _SOURCES, [*conditions, *nftables.masquerade(address)], "nft_nat")

@@ -3,12 +3,13 @@
     keeper.py FD      take orders from the unix socket FD until it is closed; then end, with everything that was started
 
 It moves itself into a user namespace of its own, where it may do to networks what only root may do outside, and from there
-carries out four orders. It knows nothing of pods, policies or addresses; what it sends to the kernel, others have written.
+carries out a few orders. It knows nothing of pods, policies or addresses; what it sends to the kernel, others have written.
 
     {"do": "space", "space": S}                                      make a network namespace
     {"do": "netlink", "space": S, "family": F, "data": BASE64}       send a datagram to the kernel; answers what failed
     {"do": "start", "name": N, "space": S, "command": [...]}         start a process there; its stdin, stdout, stderr come along
     {"do": "stop", "name": N}                                        kill a process, and wait until it is gone
+    {"do": "set", "space": S, "name": "net/ipv4/ip_forward", "value": V}  set a sysctl there
     {"do": "leave", "space": S}                                      let go of a namespace
 
 An order and its answer are JSON after four bytes of length. An answer with `problem` says what failed, with `errno`.
@@ -89,6 +90,10 @@ class Keeper:
             case "stop":
                 self.stop(order["name"])
                 return {}
+            case "set":
+                self.spaces[order["space"]].enter()
+                set_sysctl(order["name"], order["value"])
+                return {}
             case "leave":
                 self.spaces.pop(order["space"]).leave()
                 return {}
@@ -131,6 +136,15 @@ def extended(attributes: bytes) -> str:
             return attributes[4:length].rstrip(b"\0").decode(errors="replace")
         attributes = attributes[max(4, (length + 3) & ~3) :]
     return ""
+
+
+def set_sysctl(name: str, value: str) -> None:
+    """Set one of the settings of the namespace that this process is in."""
+    fd = os.open(f"/proc/sys/{name}", os.O_WRONLY)
+    try:
+        os.write(fd, value.encode())
+    finally:
+        os.close(fd)
 
 
 def start(command: list[str], fds: list[int]) -> int:

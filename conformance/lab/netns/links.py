@@ -27,6 +27,10 @@ from conformance.lab.netns.netlink import Message, encoded
 LOOPBACK = 1  # the index of `lo` in every network namespace
 
 _TABLE_MAIN = 254
+_NO_DAD = (
+    0x02  # IFA_F_NODAD: to ask for a second whether somebody has the address would make every start that much slower
+)
+_SIX = 6
 _FAMILY = {4: socket.AF_INET, 6: socket.AF_INET6}
 
 
@@ -66,7 +70,7 @@ def up(index: int) -> Message:
 
 
 def forwarding(index: int) -> Message:
-    """Let packets that come in here be routed on. A sysctl does the same, but in a container those are read-only."""
+    """Let IPv4 packets that come in here be routed on. A sysctl does the same, but in a container those are read-only."""
     conf = {"attrs": [("IFLA_INET_CONF", {"attrs": [("IPV4_DEVCONF_FORWARDING", 1)]})]}
     body = encoded(_Settings, {"index": index}, [("IFLA_AF_SPEC", {"attrs": [("AF_INET", conf)]})])
     return Message(f"forward packets from interface {index}", "", RTM_NEWLINK, 0, body)
@@ -80,6 +84,8 @@ def unplug(index: int) -> Message:
 def address(owner: str, index: int) -> Message:
     own = ip_address(owner)
     fields = {"family": _FAMILY[own.version], "prefixlen": own.max_prefixlen, "index": index}
+    if own.version == _SIX:
+        fields["flags"] = _NO_DAD
     body = encoded(ifaddrmsg, fields, [("IFA_ADDRESS", owner), ("IFA_LOCAL", owner)])
     return Message(f"give interface {index} the address {owner}", "", RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, body)
 
@@ -100,6 +106,11 @@ def route(destination: str, index: int, gateway: str | None = None) -> Message:
         return _route(purpose, destination, {"type": rt_type["unicast"], "scope": rt_scope["link"]}, ("RTA_OIF", index))
     fields = {"type": rt_type["unicast"], "scope": rt_scope["universe"], "flags": RTNH_F_ONLINK}
     return _route(purpose, destination, fields, ("RTA_OIF", index), ("RTA_GATEWAY", gateway))
+
+
+def default_route(index: int, gateway: str) -> Message:
+    """Send all packets of a gateway's family to it."""
+    return route("::/0" if ip_address(gateway).version == _SIX else "0.0.0.0/0", index, gateway)
 
 
 def swallow(destination: str) -> Message:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 
 _FABRIC = "@fabric"  # no pod or endpoint can be called that
+_FORWARD_IPV6 = ("net/ipv6/conf/all/forwarding", "1")
 
 
 class Machines:
@@ -35,23 +37,31 @@ class Machines:
         self._leaves: dict[str, tuple[str, fabric.Wire]] = {}  # by the owner's ref: at which router, by which wire
         self._spaces: set[str] = set()
         self._space(_FABRIC)
-        keeper.route(self._at(_FABRIC), fabric.fabric())
+        #: Why there is no IPv6 in this arena; empty where there is.
+        self.no_ipv6 = self._no_forwarding()
+        keeper.route(self._at(_FABRIC), fabric.fabric(ipv6=self.ipv6))
+
+    @property
+    def ipv6(self) -> bool:
+        return not self.no_ipv6
 
     def add_node(self, node: int) -> None:
         """Make a node that enforces and forwards nothing yet, if it is not there."""
         if node in self._rules:
             return
-        wire = fabric.node_wire(node)
+        wire = fabric.node_wire(node, ipv6=self.ipv6)
         self._connect(_FABRIC, wire, _node(node))
-        self._keeper.route(self._at(_node(node)), fabric.node_routes())
-        self._transact(node, enforcement.foundation())
+        if self.ipv6:
+            self._keeper.set(self._at(_node(node)), *_FORWARD_IPV6)
+        self._keeper.route(self._at(_node(node)), fabric.node_routes(ipv6=self.ipv6))
+        self._transact(node, enforcement.foundation(ipv6=self.ipv6))
         self._rules[node] = NodeRules()
 
     def add_pod(self, pod: Pod) -> None:
-        self._leaf(pod.ref, _node(pod.node), fabric.pod_wire(pod.addresses[0]))
+        self._leaf(pod.ref, _node(pod.node), fabric.pod_wire(pod.addresses))
 
     def add_endpoint(self, endpoint: Endpoint, number: int) -> None:
-        self._leaf(endpoint.ref, _FABRIC, fabric.endpoint_wire(number))
+        self._leaf(endpoint.ref, _FABRIC, fabric.endpoint_wire(number, endpoint.addresses))
 
     def remove(self, ref: str) -> None:
         """Remove a pod's agent, cable and namespace, if it has any."""
@@ -83,7 +93,7 @@ class Machines:
     def restart(self) -> None:
         """Have every node begin anew with the rules that it has; each packet meets the old ones or the new ones."""
         for node, rules in self._rules.items():
-            anew = [nftables.delete_table(), *enforcement.foundation(), *enforcement.difference(NodeRules(), rules)]
+            anew = enforcement.anew(rules, ipv6=self.ipv6)
             parts = tuple(in_datagrams(anew, DATAGRAM_BYTES))
             if len(parts) > 1:
                 raise CannotShow("the rules of a node are too many to be put in force anew at one moment")
@@ -96,6 +106,18 @@ class Machines:
                 self._keeper.stop(self._at(ref))
             for name in tuple(self._spaces):
                 self._leave(name)
+
+    def _no_forwarding(self) -> str:
+        """Let the fabric forward IPv6, and return why it cannot. No netlink request does that, and sysctls may be read-only."""
+        try:
+            self._keeper.set(self._at(_FABRIC), *_FORWARD_IPV6)
+        except LabFault as fault:
+            if fault.number == errno.ENOENT:
+                return "this machine's kernel has no IPv6"
+            if fault.number in {errno.EROFS, errno.EACCES, errno.EPERM}:
+                return f"this machine does not let the lab forward IPv6: {fault.what}"
+            raise
+        return ""
 
     def _enforce(self, node: int, rules: NodeRules) -> None:
         messages = enforcement.difference(self._rules[node], rules)

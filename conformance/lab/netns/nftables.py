@@ -1,4 +1,4 @@
-"""Requests about nftables: one table, its chains, and rules made of expressions.
+"""Requests about nftables: a table for each family of addresses, its chains, and rules made of expressions.
 
 A rule is a list of expressions; each loads something into a register, or compares a register and ends the rule where the
 comparison fails. So a rule is a conjunction, and its last expression is what happens to a packet that all of it fits.
@@ -14,6 +14,7 @@ from pyroute2.netlink import NLM_F_APPEND, NLM_F_CREATE
 from pyroute2.netlink.nfnetlink import NFNL_SUBSYS_NFTABLES, nfgen_msg
 from pyroute2.netlink.nfnetlink.nftsocket import (
     NFPROTO_IPV4,
+    NFPROTO_IPV6,
     NFT_MSG_DELCHAIN,
     NFT_MSG_DELRULE,
     NFT_MSG_DELTABLE,
@@ -49,7 +50,8 @@ _CONNTRACK_STATE, _ESTABLISHED_OR_RELATED = 0, 0b110
 _SOURCE_NAT, _DESTINATION_NAT = 0, 1
 _INCREMENTAL = 0
 _NUMBERS = {"TCP": 6, "UDP": 17, "SCTP": 132}
-_SOURCE_OFFSET, _DESTINATION_OFFSET = 12, 16  # in an IPv4 header
+_FAMILY = {4: NFPROTO_IPV4, 6: NFPROTO_IPV6}
+_SOURCE_OFFSET, _DESTINATION_OFFSET = {4: 12, 6: 8}, {4: 16, 6: 24}  # in an IP header
 _MARK_LENGTH = 4
 _PORT_OFFSET, _PORT_LENGTH = 2, 2  # the destination port is at the same place in TCP, UDP and SCTP
 
@@ -80,60 +82,61 @@ def transaction(messages: Sequence[Message]) -> list[Message]:
     ]
 
 
-def table() -> Message:
-    body = _encoded(nft_table_msg, ("NFTA_TABLE_NAME", TABLE))
+def table(version: int) -> Message:
+    """Make the table of a version of IP, 4 or 6; what is in it sees packets of that version only."""
+    body = _encoded(version, nft_table_msg, ("NFTA_TABLE_NAME", TABLE))
     return _message("make the table", "nf_tables", NFT_MSG_NEWTABLE, NLM_F_CREATE, body)
 
 
-def delete_table() -> Message:
+def delete_table(version: int) -> Message:
     """Delete the table with all that is in it."""
-    body = _encoded(nft_table_msg, ("NFTA_TABLE_NAME", TABLE))
+    body = _encoded(version, nft_table_msg, ("NFTA_TABLE_NAME", TABLE))
     return _message("delete the table", "nf_tables", NFT_MSG_DELTABLE, 0, body)
 
 
-def hooked_chain(name: str, kind: str, hook: int, priority: int) -> Message:
+def hooked_chain(version: int, name: str, kind: str, hook: int, priority: int) -> Message:
     """Make a chain that the kernel sends packets to; what reaches its end is accepted."""
     place = {"attrs": [("NFTA_HOOK_HOOKNUM", hook), ("NFTA_HOOK_PRIORITY", priority)]}
     behaviour = [("NFTA_CHAIN_HOOK", place), ("NFTA_CHAIN_POLICY", ACCEPT), ("NFTA_CHAIN_TYPE", kind)]
     needs = "nft_chain_nat" if kind == "nat" else "nf_tables"
-    body = _encoded(nft_chain_msg, *_chain(name), *behaviour)
+    body = _encoded(version, nft_chain_msg, *_chain(name), *behaviour)
     return _message(f"make the chain {name}", needs, NFT_MSG_NEWCHAIN, NLM_F_CREATE, body)
 
 
-def chain(name: str) -> Message:
+def chain(version: int, name: str) -> Message:
     """Make a chain that packets reach only by a jump; what reaches its end goes back."""
-    body = _encoded(nft_chain_msg, *_chain(name))
+    body = _encoded(version, nft_chain_msg, *_chain(name))
     return _message(f"make the chain {name}", "nf_tables", NFT_MSG_NEWCHAIN, NLM_F_CREATE, body)
 
 
-def delete_chain(name: str) -> Message:
-    body = _encoded(nft_chain_msg, *_chain(name))
+def delete_chain(version: int, name: str) -> Message:
+    body = _encoded(version, nft_chain_msg, *_chain(name))
     return _message(f"delete the chain {name}", "nf_tables", NFT_MSG_DELCHAIN, 0, body)
 
 
-def flush(name: str) -> Message:
+def flush(version: int, name: str) -> Message:
     """Delete all rules of a chain."""
-    body = _encoded(nft_rule_msg, ("NFTA_RULE_TABLE", TABLE), ("NFTA_RULE_CHAIN", name))
+    body = _encoded(version, nft_rule_msg, ("NFTA_RULE_TABLE", TABLE), ("NFTA_RULE_CHAIN", name))
     return _message(f"empty the chain {name}", "nf_tables", NFT_MSG_DELRULE, 0, body)
 
 
-def rule(name: str, expressions: Sequence[bytes], needs: str = "nf_tables") -> Message:
-    body = _rule(name, b"".join(expressions))
+def rule(version: int, name: str, expressions: Sequence[bytes], needs: str = "nf_tables") -> Message:
+    body = _rule(version, name, b"".join(expressions))
     return _message(f"add a rule to the chain {name}", needs, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND, body)
 
 
 @_remembered
-def _rule(name: str, expressions: bytes) -> bytes:
+def _rule(version: int, name: str, expressions: bytes) -> bytes:
     place = [("NFTA_RULE_TABLE", TABLE), ("NFTA_RULE_CHAIN", name)]
-    return _encoded(_Rule, *place, ("NFTA_RULE_EXPRESSIONS", expressions))
+    return _encoded(version, _Rule, *place, ("NFTA_RULE_EXPRESSIONS", expressions))
 
 
 def _chain(name: str) -> list[tuple[str, object]]:
     return [("NFTA_CHAIN_TABLE", TABLE), ("NFTA_CHAIN_NAME", name)]
 
 
-def _encoded(form: type[Any], *attributes: tuple[str, object]) -> bytes:
-    return encoded(form, {"nfgen_family": NFPROTO_IPV4}, attributes)
+def _encoded(version: int, form: type[Any], *attributes: tuple[str, object]) -> bytes:
+    return encoded(form, {"nfgen_family": _FAMILY[version]}, attributes)
 
 
 def _message(purpose: str, needs: str, kind: int, flags: int, body: bytes) -> Message:
@@ -150,11 +153,11 @@ def known_connection() -> list[bytes]:
 
 
 def source(network: Network, *, outside: bool = False) -> list[bytes]:
-    return _address(_SOURCE_OFFSET, network, outside=outside)
+    return _address(_SOURCE_OFFSET[network.version], network, outside=outside)
 
 
 def destination(network: Network, *, outside: bool = False) -> list[bytes]:
-    return _address(_DESTINATION_OFFSET, network, outside=outside)
+    return _address(_DESTINATION_OFFSET[network.version], network, outside=outside)
 
 
 def protocol(wanted: Protocol) -> list[bytes]:
@@ -206,7 +209,7 @@ def redirect(address: Address, port: int) -> list[bytes]:
         _expression(
             "nat",
             type=_DESTINATION_NAT,
-            family=NFPROTO_IPV4,
+            family=_FAMILY[address.version],
             reg_addr_min=Regs.NFT_REG_1,
             reg_proto_min=Regs.NFT_REG_2,
         ),
@@ -215,7 +218,7 @@ def redirect(address: Address, port: int) -> list[bytes]:
 
 def masquerade(address: Address) -> list[bytes]:
     """Change where a new connection comes from; its later packets and their answers follow by themselves."""
-    nat = {"type": _SOURCE_NAT, "family": NFPROTO_IPV4, "reg_addr_min": Regs.NFT_REG_1}
+    nat = {"type": _SOURCE_NAT, "family": _FAMILY[address.version], "reg_addr_min": Regs.NFT_REG_1}
     return [_immediate(Regs.NFT_REG_1, address.packed), _expression("nat", **nat)]
 
 

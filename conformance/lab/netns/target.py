@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from conformance import __version__
@@ -44,7 +45,7 @@ class NetnsTarget:
                 "machine": platform.machine(),
                 "python": platform.python_version(),
                 "user": "root" if os.geteuid() == 0 else "ordinary",
-                "ip families": "IPv4",
+                "ip families": _families(),
             },
         )
 
@@ -85,3 +86,8 @@ class NetnsTarget:
         if self._keeper is not None:
             self._keeper.close()
             self._keeper = None
+
+
+def _families() -> str:
+    """Return the families that pods will have addresses of; the arena itself finds out for certain, and says why not."""
+    return "IPv4 and IPv6" if Path("/proc/net/if_inet6").exists() else "IPv4"

@@ -74,7 +74,14 @@ def passes(found: World, policies: Sequence[NetworkPolicy], flow: str) -> bool:
     source, _, rest = flow.partition(" -> ")
     destination, _, port = rest.rpartition(":")
     number, _, protocol = port.partition("/")
-    here, there = (found.pods[ref].addresses[0] if ref in found.pods else ref for ref in (source, destination))
+    family = int(protocol.partition(" over IPv")[2] or 4)
+    protocol = protocol.partition(" ")[0]
+    here, there = (
+        next(each for each in found.pods[ref].addresses if ip_address(each).version == family)
+        if ref in found.pods
+        else ref
+        for ref in (source, destination)
+    )
     rules = compile_rules(found, policies)
     for ref, direction, own, peer in ((source, EGRESS, here, there), (destination, INGRESS, there, here)):
         gates: Sequence[Gate] = rules[found.pods[ref].node].gates if ref in found.pods else ()
@@ -184,6 +191,53 @@ def test_an_except_takes_from_its_own_block_only() -> None:
 def test_a_block_of_another_family_matches_nothing() -> None:
     everything = policy(ingress=[Rule((Peer(ip_block=IPBlock("::/0")),))])
     assert passing([everything], SOURCES) == []
+
+
+def dual() -> World:
+    """Return the world as above, each pod with an IPv6 address too: with 10.244.1.2 goes fd00:10:244:1::2."""
+    found = world()
+    for pod in world().pods.values():
+        *network, host = pod.addresses[0].split(".")
+        found = found.with_pod(replace(pod, addresses=(*pod.addresses, f"fd00:{':'.join(network)}::{host}")))
+    return found
+
+
+def test_each_family_has_a_gate_that_lets_its_own_pass() -> None:
+    flows = [f"{ref} -> x/a:80/TCP over {over}" for ref in ("x/b", "y/a", "y/b") for over in ("IPv4", "IPv6")]
+    six = policy(
+        ingress=[Rule((Peer(ip_block=IPBlock("::/0", ("fd00:10:244:2::/64",))),))]
+    )  # x/b and y/a are on node 1
+    assert passing([six], flows, dual()) == [flows[5]]
+    four = policy(ingress=[Rule((Peer(ip_block=IPBlock("10.244.2.0/24")),))])
+    assert passing([four], flows, dual()) == [flows[0], flows[2]]
+    labelled = policy(ingress=[Rule((Peer(pod_selector=ALL),))])
+    assert passing([labelled], flows, dual()) == flows[:2]
+    assert passing([six, four, labelled], flows, dual()) == [flows[0], flows[1], flows[2], flows[5]]
+    assert passing([policy()], flows, dual()) == []
+
+
+def test_a_name_in_egress_is_a_number_over_each_family_that_the_peer_has() -> None:
+    ports = (PolicyPort(TCP, "http"),)
+    flows = [
+        f"x/a -> {ref}:{port}/TCP over {over}"
+        for ref in ("y/a", "y/b")
+        for port in (80, 81)
+        for over in ("IPv4", "IPv6")
+    ]
+    six = policy("x", labels(pod="a"), EGRESS, egress=[Rule((Peer(ip_block=IPBlock("::/0")),), ports)])
+    assert passing([six], flows, dual()) == [flows[1], flows[7]]
+    any_ = policy("x", labels(pod="a"), EGRESS, egress=[Rule((), ports)])
+    assert passing([any_], flows, dual()) == [flows[0], flows[1], flows[6], flows[7]]
+
+
+def test_a_service_is_forwarded_within_a_family() -> None:
+    web = Service("x", "web", {"pod": "a"}, (ServicePort(8080, 80),), ("10.96.0.10", "fd00:10:96::10"))
+    a = [ip_address(each) for each in dual().pods["x/a"].addresses]
+    forwards = compile_forwards(dual().with_service(web), Node())
+    assert [(str(each.address), each.backends) for each in forwards] == [
+        ("10.96.0.10", ((a[0], 80),)),
+        ("fd00:10:96::10", ((a[1], 80),)),
+    ]
 
 
 def test_a_block_need_not_name_its_first_address() -> None:

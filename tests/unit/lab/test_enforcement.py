@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from ipaddress import ip_address, ip_network
 
 from conformance.lab.netns import netlink
@@ -65,6 +66,16 @@ def test_only_what_comes_by_a_node_port_is_masqueraded() -> None:
         "empty the chain sources",
         "add a rule to the chain sources",
     ]
+
+
+def test_each_family_has_a_table_of_its_own() -> None:
+    six = Gate(ip_address("fd00::2"), Direction.INGRESS, (Pass(), Pass(ip_network("fd00::/64"))))
+    four = difference(NodeRules(), NodeRules((OPEN,)))
+    assert difference(NodeRules((six,)), NodeRules((six, OPEN))) == four
+    alone = difference(NodeRules(), NodeRules((six,), (Forward(six.address, 80, Protocol.TCP, ((six.address, 81),)),)))
+    assert {message.body[0] for message in four} == {socket.AF_INET}  # the family that a request is about comes first
+    assert {message.body[0] for message in alone} == {socket.AF_INET6}
+    assert purposes(NodeRules(), NodeRules((six,)))[0] == "make the chain ingress-fd00::2"
 
 
 def test_datagrams_keep_order_and_limit() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import signal
@@ -18,6 +19,8 @@ import pytest
 
 from conformance.errors import ActionFailed, ArenaFailed, CannotShow, TargetUnavailable
 from conformance.lab.netns import machines
+from conformance.lab.netns.control import Keeper
+from conformance.lab.netns.fault import LabFault
 from conformance.lab.netns.target import NetnsTarget
 from conformance.model.default_world import default_world, servers
 from conformance.model.flow import DEFAULT_PROBE, Flow, flows
@@ -33,7 +36,18 @@ from conformance.model.policy import (
     Requirement,
     Rule,
 )
-from conformance.model.world import Namespace, Phase, Pod, Protocol, Server, Service, ServicePort, ServiceType, World
+from conformance.model.world import (
+    IPFamily,
+    Namespace,
+    Phase,
+    Pod,
+    Protocol,
+    Server,
+    Service,
+    ServicePort,
+    ServiceType,
+    World,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -44,6 +58,7 @@ if TYPE_CHECKING:
     from conformance.model.matrix import Observation
 
 ROOT = Path(__file__).parents[3]
+SIX_HERE = Path("/proc/net/if_inet6").exists()
 INGRESS, EGRESS = Direction.INGRESS, Direction.EGRESS
 TCP, UDP = Protocol.TCP, Protocol.UDP
 ALL = LabelSelector()
@@ -149,7 +164,7 @@ def test_every_pod_has_an_address_on_its_node(arena: NetnsArena) -> None:
     addresses = [pod.addresses[0] for pod in arena.world.pods.values()]
     assert len(set(addresses)) == 9
     assert all(pod.addresses[0].startswith(f"10.244.{pod.node + 1}.") for pod in arena.world.pods.values())
-    assert arena.world.endpoints["ext"].addresses == ("172.30.0.100",)
+    assert arena.world.endpoints["ext"].addresses[0] == "172.30.0.100"
 
 
 def test_ingress_is_denied_on_both_nodes(arena: NetnsArena) -> None:
@@ -256,7 +271,7 @@ def test_a_node_port_leads_to_the_other_node_and_shows_its_own_as_the_source(are
     check(arena, [], [*web, *others])
     entrance = arena.world.entrance(arena.world.services["web.x.svc"])
     assert entrance is not None
-    assert entrance.addresses == ("172.30.0.3",)  # x/a is on the other one
+    assert entrance.addresses[0] == "172.30.0.3"  # x/a is on the other one
     arena.apply_policy(policy("x", INGRESS))
     check(arena, [*web, *others], [*web, *others])
     node = Rule((Peer(ip_block=IPBlock("172.30.0.3/32")),))
@@ -324,6 +339,114 @@ def test_rules_that_need_many_datagrams(arena: NetnsArena, monkeypatch: pytest.M
             if flow.destination.startswith("x/") and not (flow.source.startswith("y/") and flow.port == 80)
         ],
     )
+
+
+# Both families of addresses ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def dual(arena: NetnsArena) -> NetnsArena:
+    if not SIX_HERE:
+        pytest.skip("this machine's kernel has no IPv6")
+    assert "ipv6" not in arena.unsupported
+    return arena
+
+
+def both(arena: NetnsArena) -> tuple[Flow, ...]:
+    return flows(arena.world, DEFAULT_PROBE, external=True, families=tuple(IPFamily))
+
+
+def over(wanted: Sequence[Flow], family: IPFamily) -> list[Flow]:
+    return [replace(flow, family=family) for flow in wanted]
+
+
+def test_everything_is_reached_over_each_family(dual: NetnsArena) -> None:
+    assert len(both(dual)) == 720
+    check(dual, [], both(dual))
+    owners = (*dual.world.pods.values(), *dual.world.endpoints.values())
+    assert all([":" in each for each in owner.addresses] == [False, True] for owner in owners)
+    assert dual.world.pods["x/a"].addresses[1].startswith("fd00:10:244:1::")
+
+
+def test_isolation_and_selectors_are_of_both_families(dual: NetnsArena) -> None:
+    from_y = Rule((Peer(namespace_selector=LabelSelector({"ns": "y"})),), (PolicyPort(TCP, 80),))
+    dual.apply_policy(policy("x", INGRESS, selector=LabelSelector({"pod": "b"}), ingress=[from_y]))
+    check(
+        dual,
+        [
+            flow
+            for flow in both(dual)
+            if flow.destination == "x/b"
+            and not (flow.source.startswith("y/") and (flow.port, flow.protocol) == (80, TCP))
+        ],
+        both(dual),
+    )
+    dual.apply_policy(policy("x", EGRESS))
+    check(dual, [flow for flow in both(dual) if flow.source.startswith("x/")], both(dual))
+
+
+@pytest.mark.parametrize(("cidr", "open_"), [("0.0.0.0/0", IPFamily.IPV4), ("::/0", IPFamily.IPV6)])
+def test_a_block_opens_its_own_family_only(dual: NetnsArena, cidr: str, open_: IPFamily) -> None:
+    rule = Rule((Peer(ip_block=IPBlock(cidr)),))
+    dual.apply_policy(policy("x", INGRESS, EGRESS, ingress=[rule], egress=[rule]))
+    touched = [flow for flow in both(dual) if "x/" in flow.source or "x/" in flow.destination]
+    check(dual, [flow for flow in touched if flow.family is not open_], both(dual))
+
+
+def test_an_except_of_ipv6_and_ports_by_name_and_range(dual: NetnsArena) -> None:
+    gone = f"{dual.world.pods['y/a'].addresses[1]}/128"
+    peer, ports = Peer(ip_block=IPBlock("fd00::/16", (gone,))), (PolicyPort(TCP, "http"), PolicyPort(UDP, 79, 80))
+    dual.apply_policy(policy("x", INGRESS, selector=LabelSelector({"pod": "a"}), ingress=[Rule((peer,), ports)]))
+    into = [flow for flow in both(dual) if flow.destination == "x/a"]
+    passing = {flow for flow in into if flow.family is IPFamily.IPV6 and flow.source != "y/a" and flow.port == 80}
+    check(dual, [flow for flow in into if flow not in passing], into)
+
+
+def test_a_service_is_forwarded_over_each_family(dual: NetnsArena) -> None:
+    dual.create_service(Service("x", "web", {"app": "web"}, (ServicePort(8080, "http"), ServicePort(53, 80, UDP))))
+    wanted = [flow for flow in both(dual) if flow.destination == "web.x.svc"]
+    assert len(wanted) == 8 * 2 * 2
+    check(dual, [], wanted)
+    dual.apply_policy(policy("x", INGRESS, ingress=[Rule((Peer(ip_block=IPBlock("::/0")),), (PolicyPort(TCP, 80),))]))
+    passing = [flow for flow in wanted if (flow.family, flow.protocol) == (IPFamily.IPV6, TCP)]
+    check(dual, [flow for flow in wanted if flow not in passing], wanted)
+
+
+def test_a_node_port_is_forwarded_over_each_family(dual: NetnsArena) -> None:
+    dual.create_service(Service("x", "web", {"app": "web"}, (ServicePort(8080, "http"),), type=ServiceType.NODE_PORT))
+    web = [flow for flow in both(dual) if (flow.source, flow.destination) == ("ext", "web.x.svc")]
+    assert [flow.family for flow in web] == list(IPFamily)
+    check(dual, [], web)
+    entrance = dual.world.entrance(dual.world.services["web.x.svc"])
+    assert entrance is not None
+    node = Rule((Peer(ip_block=IPBlock(f"{entrance.addresses[1]}/128")),))
+    dual.apply_policy(policy("x", INGRESS, ingress=[node]))
+    check(dual, web[:1], web)
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [(errno.ENOENT, "this machine's kernel has no IPv6"), (errno.EROFS, "does not let the lab forward IPv6")],
+)
+def test_without_ipv6_there_is_ipv4_and_the_reason(
+    target: NetnsTarget, shared: NetnsArena, monkeypatch: pytest.MonkeyPatch, number: int, said: str
+) -> None:
+    def refuse(*_: object) -> None:
+        raise LabFault("/proc/sys: no", number)
+
+    assert not shared.closed
+    monkeypatch.setattr(Keeper, "set", refuse)
+    four = target.open_arena(small_world(), f"four-{number}")
+    try:
+        assert said in four.unsupported["ipv6"]
+        assert four.unsupported["ipv6"] == four.unsupported["dual-stack"]
+        assert all(len(pod.addresses) == 1 for pod in four.world.pods.values())
+        check(four, [], flows(four.world, DEFAULT_PROBE, external=False))
+        four.apply_policy(policy("n", INGRESS))
+        wanted = flows(four.world, DEFAULT_PROBE, external=False)
+        check(four, wanted, wanted)
+    finally:
+        four.close()
 
 
 # Pods that come and go --------------------------------------------------------------------------------------------------
@@ -500,7 +623,8 @@ def test_what_it_says_of_itself(target: NetnsTarget, arena: NetnsArena) -> None:
     described = target.describe()
     assert (described.target, described.implementation) == ("netns", "netns-lab")
     assert described.environment["kernel"] == os.uname().release
-    assert "ipv6" in arena.unsupported
+    assert ("ipv6" in arena.unsupported) is ("dual-stack" in arena.unsupported) is not SIX_HERE
+    assert ("IPv6" in described.environment["ip families"]) is SIX_HERE
     assert not {"external-client", "external-server"} & arena.unsupported.keys()
     assert list(arena.commands(Flow("x/a", "x/b", 80, TCP), [])) == []
 

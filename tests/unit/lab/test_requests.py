@@ -27,7 +27,7 @@ def test_an_attribute_that_is_not_known_is_not_left_out_in_silence() -> None:
 def test_a_rule_is_read_back_as_it_was_meant() -> None:
     block = nftables.source(ip_network("10.0.0.0/20"), outside=True)
     conditions = [*block, *nftables.protocol(Protocol.TCP), *nftables.every(3)]
-    message = nft_rule_msg(netlink.packed([nftables.rule("c", [*conditions, nftables.jump("d")])]))
+    message = nft_rule_msg(netlink.packed([nftables.rule(4, "c", [*conditions, nftables.jump("d")])]))
     message.decode()
     assert message.get_attr("NFTA_RULE_CHAIN") == "c"
     expressions = message.get_attr("NFTA_RULE_EXPRESSIONS")
