@@ -20,8 +20,8 @@ from conformance.errors import ActionFailed, ArenaFailed, ProbeFailed
 from conformance.model.case import DeleteNamespace, LabelNamespace, LabelPod
 from conformance.model.flow import reached_at
 from conformance.model.state import State
-from conformance.model.world import Phase, Protocol, ServiceType, World
-from conformance.runner.probing import Prober, from_start
+from conformance.model.world import IPFamily, Phase, Protocol, ServiceType, World, address_in, family_of
+from conformance.runner.probing import LOOPBACKS, Prober, from_start
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 _SIDE_BY_SIDE = 16
 _NO_SCTP = "the pods' kernel has no SCTP loaded (`modprobe sctp` on every node loads it)"
-_NO_IPV6 = "the cluster gives its pods no IPv6 address"
+_NO_FAMILY = "the cluster gives its pods no {} address"
 _NOT_ASKED = (
     "it restarts the pods of the implementation, which is done only with --disruptive (pytest: --netpol-disruptive)"
 )
@@ -78,11 +78,9 @@ class KubernetesArena:
         found = dict(self._outside.unsupported)
         if any(not hello.get("sctp") for ref, hello in self._prober.hellos.items() if ref in self._world.pods):
             found["sctp"] = _NO_SCTP
-        if not any(":" in address for pod in self._world.running for address in pod.addresses):
-            found["ipv6"] = _NO_IPV6
         if not self._options.disruptive:
             found["disruptive"] = _NOT_ASKED
-        return found
+        return {**_families_lacking(self._world), **found}
 
     def bring_up(self, world: World) -> None:
         """Make a whole world, everything that does not wait for something else side by side; ArenaFailed where it fails."""
@@ -204,11 +202,13 @@ class KubernetesArena:
         lines = [reproduce.apply_command(kubectl, self._translated(policy)) for policy in policies]
         world = self._world
         destination = world.pods.get(flow.destination) or world.endpoints.get(flow.destination)
-        if place := reached_at(flow, world):
-            lines.append(reproduce.connect_command(self._prefix(flow.source, kubectl), *place, flow.protocol))
+        place = reached_at(flow, world)
+        if place is None:
+            return lines
+        lines.append(reproduce.connect_command(self._prefix(flow.source, kubectl), *place, flow.protocol))
         if destination is not None:
-            prefix = self._prefix(destination.ref, kubectl)
-            lines.append(reproduce.connect_command(prefix, reproduce.LOOPBACK, flow.port, flow.protocol))
+            prefix, own = self._prefix(destination.ref, kubectl), LOOPBACKS[family_of(place[0])]
+            lines.append(reproduce.connect_command(prefix, own, flow.port, flow.protocol))
         return lines
 
     def close(self) -> None:
@@ -297,3 +297,12 @@ class KubernetesArena:
 
     def _changed(self, action: Action) -> None:
         self._world = State(self._world).after(action).world
+
+
+def _families_lacking(world: World) -> Mapping[str, str]:
+    """Return the features that need addresses which a running pod does not have, with the reason."""
+    found = {}
+    for family, features in ((IPFamily.IPV4, ("dual-stack",)), (IPFamily.IPV6, ("dual-stack", "ipv6"))):
+        if not all(address_in(pod.addresses, family) for pod in world.running):
+            found.update(dict.fromkeys(features, _NO_FAMILY.format(family)))
+    return found

@@ -71,13 +71,14 @@ def agent_config_map(setting: Setting) -> dict[str, Any]:
 
 
 def service(each: Service, setting: Setting) -> dict[str, Any]:
-    """Return a Service; its address and its node ports are the cluster's to choose."""
+    """Return a Service; its addresses, one of each family that the cluster has for Services, and its node ports are the cluster's to choose."""
     return {
         "apiVersion": "v1",
         "kind": "Service",
         "metadata": {"name": each.name, "labels": {RUN_LABEL: setting.names.run}},
         "spec": {
             "type": str(each.type),
+            "ipFamilyPolicy": "PreferDualStack",
             "selector": dict(each.selector),
             "ports": [
                 {

@@ -13,8 +13,6 @@ from conformance.model.world import Protocol
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-LOOPBACK = "127.0.0.1"
-
 _TIMEOUT = 3
 _SCTP = 132
 

@@ -13,6 +13,7 @@ from conformance.model.flow import flows
 from conformance.model.matrix import Cell, CellVerdict, Observed
 from conformance.model.state import State
 from conformance.model.verdict import CaseResult, StepResult, Verdict
+from conformance.model.world import address_in
 from conformance.oracle.evaluate import evaluate
 from conformance.runner.carrying_out import carry_out, take_back
 from conformance.runner.settling import Settling
@@ -103,6 +104,7 @@ class CaseRun:
     def _prepare(self) -> str:
         """Make what the case adds, and see that all of its flows connect before any policy; return why not."""
         self._carry_out(self._case.setup)
+        self._see_families()
         tried = self._flows()
         # What was open before is no baseline for pods and labels that the case has changed since.
         known = frozenset() if self._case.setup else self._baseline.open_flows
@@ -129,6 +131,7 @@ class CaseRun:
             unread.extend(step.actions)
             if step.expect is None:
                 continue
+            self._see_families()
             decisions = evaluate(self._state, self._flows())
             if differing := disagreements(step.expect, decisions):
                 return _suite_disagrees(step, step.expect, differing)
@@ -289,6 +292,15 @@ class CaseRun:
         if not self._baseline.longest_silence:
             return most
         return min(most, max(self._timeouts.probe_floor, self._baseline.longest_silence * _PATIENCE))
+
+    def _see_families(self) -> None:
+        """Raise CannotShow where something that the case tries has no address of one of its families: it would show less than it says."""
+        world = self._state.world
+        endpoints = world.endpoints.values() if self._case.external else ()
+        for owner in (*world.tried, *world.services.values(), *endpoints):
+            for family in self._case.families:
+                if address_in(owner.addresses, family) is None:
+                    raise CannotShow(f"{owner.ref} has no {family} address")
 
     def _flows(self) -> tuple[Flow, ...]:
         return flows(self._state.world, self._case.probe, external=self._case.external, families=self._case.families)

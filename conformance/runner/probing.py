@@ -35,7 +35,8 @@ TIMEOUTS_A_FLOW = 4
 #: What an answer is waited for although others were waited for long enough already: it may have come meanwhile.
 _LEAST = 1.0
 _SIDE_BY_SIDE = 16
-_LOOPBACKS = {IPFamily.IPV4: "127.0.0.1", IPFamily.IPV6: "::1"}
+#: Where a server is asked by its own pod.
+LOOPBACKS = {IPFamily.IPV4: "127.0.0.1", IPFamily.IPV6: "::1"}
 
 #: A server by its owner's ref, port and protocol, and over which family it was to answer: it listens on each of them with a socket of its own.
 Server = tuple[str, int, IPProtocol, IPFamily]
@@ -304,7 +305,7 @@ def _touches(world: World, flow: Flow, refs: Collection[str]) -> bool:
 
 def _loopback(server: Server) -> Job:
     _, port, protocol, family = server
-    return (_LOOPBACKS[family], port, protocol)
+    return (LOOPBACKS[family], port, protocol)
 
 
 def _shown(server: Server) -> str:

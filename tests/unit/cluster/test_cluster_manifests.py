@@ -134,6 +134,7 @@ def test_a_service_forwards_numbers_and_names() -> None:
     each = Service("x", "web", {"app": "web"}, (ServicePort(90, 80), ServicePort(91, "dns", Protocol.UDP)))
     assert manifests.service(each, SETTING)["spec"] == {
         "type": "ClusterIP",
+        "ipFamilyPolicy": "PreferDualStack",
         "selector": {"app": "web"},
         "ports": [
             {"name": "tcp-90", "port": 90, "targetPort": 80, "protocol": "TCP"},

@@ -7,7 +7,18 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from runner_fakes import ALLOWED, DENY, DROPPED, FAILED, Late, ScriptedTarget, always, once, under_policies
+from runner_fakes import (
+    ALLOWED,
+    DENY,
+    DROPPED,
+    FAILED,
+    Late,
+    ScriptedArena,
+    ScriptedTarget,
+    always,
+    once,
+    under_policies,
+)
 
 from conformance.errors import ActionFailed, ArenaFailed, CannotShow, ConformanceError, ProbeFailed, TargetUnavailable
 from conformance.lab.miniatures.perfect import PerfectArena
@@ -21,9 +32,10 @@ from conformance.runner.timeouts import Timeouts
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from runner_fakes import Script, ScriptedArena
+    from runner_fakes import Script
 
     from conformance.model.case import Case
+    from conformance.model.world import Service
 
 
 def to(ref: str) -> Callable[[Flow], bool]:
@@ -316,6 +328,45 @@ def test_a_feature_that_the_target_cannot_show_is_unsupported(
     assert (result.verdict, result.reason) == (Verdict.UNSUPPORTED, "sctp: the pods' kernel has no SCTP")
     assert script.calls("probe") == 0
     assert session.run(case(steps)).verdict is Verdict.PASS
+
+
+DUAL = """\
+families: [IPv4, IPv6]
+world: {services: [{namespace: x, name: web, selector: {app: web}, ports: [{port: 80}]}]}
+steps:
+  - name: closed over IPv6
+    apply:
+      - apiVersion: networking.k8s.io/v1
+        kind: NetworkPolicy
+        metadata: {name: four, namespace: x}
+        spec: {podSelector: {matchLabels: {pod: a}}, ingress: [{from: [{ipBlock: {cidr: 0.0.0.0/0}}]}]}
+    expect: {default: allow, deny: ["* -> x/a over IPv6", "* -> web.x.svc over IPv6"]}
+"""
+
+
+def test_each_family_is_judged_by_itself(session: Session, case: Callable[..., Case], script: Script) -> None:
+    dual = case(DUAL, features="ingress, ipv6, dual-stack")
+    passed = session.run(dual)
+    assert (passed.verdict, passed.steps[0].cells) == (Verdict.PASS, 2 * (9 * 8 * 4 + 8))
+    script.lenses = [under_policies(lambda flow: str(flow) == "y/b -> x/a:81/UDP over IPv6", ALLOWED)]
+    failed = session.run(dual)
+    assert failed.verdict is Verdict.FAIL
+    assert [str(cell.flow) for cell in failed.steps[-1].findings] == ["y/b -> x/a:81/UDP over IPv6"]
+
+
+def test_what_has_no_address_of_a_family_makes_the_case_unsupported_and_the_arena_stays(
+    session: Session, case: Callable[..., Case], script: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create = ScriptedArena.create_service
+
+    def single(self: ScriptedArena, service: Service) -> None:
+        create(self, replace(service, addresses=("10.96.0.9",)))
+
+    monkeypatch.setattr(ScriptedArena, "create_service", single)
+    result = session.run(case(DUAL, features="ingress, ipv6, dual-stack"))
+    assert (result.verdict, result.reason) == (Verdict.UNSUPPORTED, "web.x.svc has no IPv6 address")
+    assert (result.notes, script.calls("open_arena")) == ((), 1)
+    assert not script.arenas[0].world.services
 
 
 def test_a_feature_that_the_implementation_does_not_claim_is_unsupported(
