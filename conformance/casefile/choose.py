@@ -15,10 +15,13 @@ if TYPE_CHECKING:
 
 
 def choose(cases: Sequence[Case], ids: Iterable[str]) -> tuple[Case, ...]:
-    """Return the cases of some ids, in which `*` stands for any part, each case once; UsageError for an id that no case has."""
+    """Return the cases of some ids, in which `*` stands for any part, each case once; UsageError for an id that no case has.
+
+    Capitals do not matter: ids are short enough to be typed.
+    """
     found: dict[str, Case] = {}
     for wanted in ids:
-        matching = {case.id: case for case in cases if fnmatchcase(case.id, wanted)}
+        matching = {case.id: case for case in cases if fnmatchcase(case.id.casefold(), wanted.casefold())}
         if not matching:
             raise _unknown(wanted, [case.id for case in cases])
         found.update(matching)
@@ -26,7 +29,7 @@ def choose(cases: Sequence[Case], ids: Iterable[str]) -> tuple[Case, ...]:
 
 
 def _unknown(wanted: str, ids: Sequence[str]) -> UsageError:
-    rows = [each for each in ids if each.startswith(f"{wanted}-")]
+    rows = [each for each in ids if each.casefold().startswith(f"{wanted.casefold()}-")]
     if rows:
         hint = f"{wanted} is a table of {len(rows)} cases: ask for '{wanted}-*', or for one of them, such as {rows[0]}"
         return UsageError(f"no case has the id {wanted}", hint=hint)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from conformance.model.case import Action, Case, Expectation, Row, Step
+    from conformance.model.world import Service
     from conformance.report.declared_grid import Grid
 
     AsText = Callable[[Mapping[str, Any]], str]
@@ -53,7 +54,8 @@ def _page(case: Case, as_yaml: AsText) -> Iterator[str]:
     for line in world_text(state.world, usual, names, external=case.external):
         yield from _wrapped(line, "  ", "      ")
     served = ports_text((server.port, server.protocol) for pod in usual.pods.values() for server in pod.servers)
-    yield from _wrapped(f"Every pod serves {served}. Tried here: {ports_text(case.probe)}.", "  ")
+    tried = f"{ports_text(case.probe)}{', and all ports of a Service' if _services(case) else ''}"
+    yield from _wrapped(f"Every pod serves {served}. Tried here: {tried}.", "  ")
     before: Grid | None = None
     for number, step in enumerate(case.steps, 1):
         yield ""
@@ -82,17 +84,29 @@ def _head(case: Case) -> Iterator[str]:
     yield f"specification: {case.spec}"
     if case.rule:
         table = case.id.partition("-")[0]
-        yield from _wrapped(f"{table}. How its expectations were worked out: {case.rule}", "row of table:  ", " " * 15)
+        told = f"{table}. How its expectations were worked out: {case.rule}"
+        if "`" in case.rule:
+            told += " (A name in backquotes that no manifest has is a field of the table: what it holds is filled in below.)"
+        yield from _wrapped(told, "row of table:  ", " " * 15)
 
 
 def _names(case: Case) -> frozenset[str]:
     """Return the names of ports that the case's policies and Services use."""
-    actions = [*case.setup, *(action for step in case.steps for action in step.actions)]
-    policies = [action.policy for action in actions if isinstance(action, ApplyPolicy)]
+    policies = [action.policy for action in _actions(case) if isinstance(action, ApplyPolicy)]
     used = [port.port for policy in policies for rule in (*policy.ingress, *policy.egress) for port in rule.ports] + [
-        port.target_port for action in actions if isinstance(action, CreateService) for port in action.service.ports
+        port.target_port for service in _services(case) for port in service.ports
     ]
     return frozenset(name for name in used if isinstance(name, str))
+
+
+def _services(case: Case) -> Sequence[Service]:
+    return [action.service for action in _actions(case) if isinstance(action, CreateService)]
+
+
+def _actions(case: Case) -> Iterator[Action]:
+    yield from case.setup
+    for step in case.steps:
+        yield from step.actions
 
 
 def _action(action: Action, state: State, names: frozenset[str], as_yaml: AsText) -> Sequence[str]:
@@ -140,9 +154,13 @@ def _must(step: Step, expect: Expectation) -> Iterator[str]:
     for row in against:
         yield from _wrapped(f"{_row(row)} {other}", "    ", "      ")
     if back:
-        yield "  and of these exceptions are taken back:"
+        yield "  and exceptions to these:"
     for row in back:
         yield from _wrapped(f"{_row(row)} {default}", "    ", "      ")
+    for action in step.actions:
+        if isinstance(action, CreatePod) and action.pod.from_start:
+            told = f"of what {action.pod.ref} tries from its first instruction on, nothing that is blocked may ever have got through"
+            yield from _wrapped(f"{told}, and all that passes must have been answered", "  ", "    ")
     if step.hold:
         yield f"  and it must stay so for {step.hold:g} seconds"
     if step.one_sided:
@@ -163,7 +181,8 @@ def _row(row: Row) -> str:
 
 
 def _refs(patterns: Sequence[str], *, negated: bool) -> str:
-    text = ", ".join(_ref(pattern) for pattern in patterns)
+    *others, last = (_ref(pattern) for pattern in patterns)
+    text = f"{', '.join(others)} and {last}" if others else last
     return f"everything but {text}" if negated else text
 
 
@@ -175,12 +194,19 @@ def _ref(pattern: str) -> str:
         if namespace == name:
             return "every pod"
         return f"every pod of {namespace}" if name == "*" else f"every pod {name}"
+    if pattern == "*.svc":
+        return "every Service"
+    if pattern.endswith(".svc") and "*" in pattern:
+        name, namespace, _ = pattern.split(".")
+        return f"every Service of {namespace}" if name == "*" else f"every Service {name}"
     return pattern
 
 
 def _notes(case: Case) -> Iterator[str]:
     policies = [action.policy for step in case.steps for action in step.actions if isinstance(action, ApplyPolicy)]
-    notes = ["all: every port that is tried passes; -: none does; .: never tried, as a pod to itself always is."]
+    itself = "itself, or to a Service whose backend it is" if _services(case) else "itself"
+    left_open = f"The specification leaves open what passes from a pod to {itself}."
+    notes = [f"all: every port that is tried passes; -: none does; .: not tried. {left_open}"]
     if len(case.steps) > 1:
         notes.append("Steps build on each other: what one has changed stays until another changes it.")
     notes.append("What must be seen must be seen once the step's changes have taken effect, and must stay so.")
@@ -189,7 +215,7 @@ def _notes(case: Case) -> Iterator[str]:
         shown = ", ".join(f"$({ref})" for ref in named)
         notes.append(
             f"{shown}: the address that this pod or endpoint has at the time of the run, as /32 (IPv6: /128) where "
-            "no size follows; /16, say, is the network of that size around it."
+            "no size follows; /16, say, is the network of that size around it, and /0 all addresses."
         )
     for note in notes:
         yield from _wrapped(note, "", "  ")

@@ -37,7 +37,7 @@ def declared(flows: Iterable[Flow], expect: Expectation) -> Grid:
 
 
 def grid_text(grid: Grid, before: Grid | None) -> Iterator[str]:
-    """Yield the lines of a grid and of what its letters mean; cells that differ from the grid before carry a `*`."""
+    """Yield the lines of a grid and of what its letters mean; cells that the grid before has too, but otherwise, carry a `*`."""
     sources = list(dict.fromkeys(source for source, _ in grid))
     destinations = list(dict.fromkeys(destination for _, destination in grid))
     # A source is no destination of itself: the order of sources is the one that lacks nobody.
@@ -45,12 +45,14 @@ def grid_text(grid: Grid, before: Grid | None) -> Iterator[str]:
         each for each in destinations if each not in sources
     ]
     letters = _letters(grid)
-    for part in _parts(columns, max(map(len, sources))):
+    for number, part in enumerate(_parts(columns, max(map(len, sources)))):
+        if number:
+            yield ""
         yield from _part(grid, before, sources, part, letters)
     for ports, letter in letters.items():
         yield f"{letter} = {ports_text(ports)} only"
-    if before is not None and any(before.get(pair) != cell for pair, cell in grid.items()):
-        yield "* = not as in the step before"
+    if any(_changed(grid, before, pair) for pair in grid):
+        yield "* = changed since the step before"
 
 
 def ports_text(ports: Iterable[tuple[int, Protocol]]) -> str:
@@ -78,15 +80,25 @@ def _letters(grid: Grid) -> Mapping[Ports, str]:
     return dict(zip(partial, names, strict=False))
 
 
-def _parts(columns: Sequence[str], label: int) -> Iterator[Sequence[str]]:
-    """Split columns so that no line is wider than a terminal."""
-    part: list[str] = []
+def _parts(columns: Sequence[str], label: int) -> Sequence[Sequence[str]]:
+    """Split columns so that no line is wider than a terminal, and the parts are about as wide as each other."""
+    widest = max(_WIDTH - label - 2, 1)
+    parts = _filled(columns, widest)
+    # The narrowest that needs no more parts: a part with a single column would be hard to read beside the others.
+    return next(narrower for width in range(1, widest + 1) if len(narrower := _filled(columns, width)) <= len(parts))
+
+
+def _filled(columns: Sequence[str], width: int) -> Sequence[Sequence[str]]:
+    parts: list[list[str]] = [[]]
     for column in columns:
-        if part and label + 2 + sum(_wide(each) for each in (*part, column)) > _WIDTH:
-            yield part
-            part = []
-        part.append(column)
-    yield part
+        if parts[-1] and sum(_wide(each) for each in (*parts[-1], column)) > width:
+            parts.append([])
+        parts[-1].append(column)
+    return parts
+
+
+def _changed(grid: Grid, before: Grid | None, pair: tuple[str, str]) -> bool:
+    return before is not None and pair in grid and pair in before and before[pair] != grid[pair]
 
 
 def _wide(column: str) -> int:
@@ -102,8 +114,8 @@ def _part(
         cells = []
         for column in columns:
             pair = (source, column)
-            changed = before is not None and pair in grid and before.get(pair) != grid[pair]
-            cells.append((_cell(grid.get(pair), letters) + ("*" if changed else "")).ljust(_wide(column)))
+            mark = "*" if _changed(grid, before, pair) else ""
+            cells.append((_cell(grid.get(pair), letters) + mark).ljust(_wide(column)))
         yield (source.ljust(label) + "".join(cells)).rstrip()
 
 

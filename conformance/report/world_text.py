@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from conformance.model.world import Container, Phase
+from conformance.model.world import Container, Phase, ServiceType
 from conformance.report.declared_grid import ports_text
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def world_text(world: World, usual: World, names: frozenset[str], *, external: b
     for service in world.services.values():
         yield f"Service {service_text(service, world)}{_mark(service.ref not in usual.services)}"
     if external:
-        yield from (f"endpoint outside the cluster: {each}" for each in world.endpoints)
+        yield from (f"endpoint outside the cluster, client and server: {each}" for each in world.endpoints)
 
 
 def namespace_text(namespace: Namespace) -> str:
@@ -46,8 +46,12 @@ def pod_text(pod: Pod, names: frozenset[str]) -> str:
 def service_text(service: Service, world: World) -> str:
     ports = ", ".join(f"{each.port}/{each.protocol} to {each.target_port}" for each in service.ports)
     backends = ", ".join(pod.ref for pod in world.backends(service)) or "none"
-    selector = labels_text(service.selector)
-    return f"{service.ref}: {ports} of the pods of {service.namespace} with {selector} (backends: {backends})"
+    text = f"{service.ref}: {ports} of the pods of {service.namespace} with {labels_text(service.selector)} (backends: {backends})"
+    if service.type is ServiceType.NODE_PORT:
+        text += (
+            "; type NodePort, so that outside endpoints reach it too, by its node port of a node that no backend is on"
+        )
+    return text
 
 
 def _peculiarities(pod: Pod, names: frozenset[str]) -> Iterator[str]:
@@ -59,7 +63,7 @@ def _peculiarities(pod: Pod, names: frozenset[str]) -> Iterator[str]:
         if ports:
             yield f"{what} serves {ports_text(ports)}"
     if pod.phase is not Phase.RUNNING:
-        yield f"has ended ({pod.phase})"
+        yield f"one that has ended ({pod.phase}), and so is not tried"
     if pod.address_of:
         yield f"has the address that {pod.address_of} had"
     if pod.readiness:

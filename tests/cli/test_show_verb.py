@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import TYPE_CHECKING
+
+from conformance.model.world import CANARY
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,6 +29,26 @@ def test_ids_in_a_file_and_in_the_suite(good: str, command: Callable[..., object
     assert pages.startswith("AD8Y ")
     assert pages.count("row of table:  XG22. ") == 4
     assert "${" not in pages
+
+
+def test_capitals_of_an_id_do_not_matter(good: str, command: Callable[..., object], tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(good)
+    assert command("show", "a.yaml", "k7qd").out.startswith("K7QD ")
+    assert command("show", "xg22-EGRESS-ns-block").out.startswith("XG22-egress-ns-block ")
+    assert "xg22 is a table of 32 cases" in command("show", "xg22").err
+
+
+def test_a_reader_that_stops_reading_gets_no_traceback(good: str, tmp_path: Path) -> None:
+    """As with `show … | head`."""
+    (tmp_path / "a.yaml").write_text(good)
+    call = [sys.executable, "-m", "conformance.cli", "show", "a.yaml"]
+    with subprocess.Popen(call, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as ended:
+        ended.stdout.close()
+        assert ended.stderr.read() == ""
+
+
+def test_the_suites_own_pods_are_in_no_page(command: Callable[..., object]) -> None:
+    assert CANARY not in command("show", "AD8Y", "SW7M", "AR4P", "CSAX").out
 
 
 def test_an_id_that_no_case_has(good: str, command: Callable[..., object], tmp_path: Path) -> None:

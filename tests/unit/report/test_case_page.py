@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from conformance.model.case import (
     ApplyPolicy,
     Case,
     CreatePod,
+    CreateService,
+    DeletePod,
     DeletePolicy,
     Expectation,
     LabelPod,
@@ -13,8 +17,9 @@ from conformance.model.case import (
     Step,
     Tier,
 )
+from conformance.model.default_world import default_world
 from conformance.model.policy import Direction, IPBlock, LabelSelector, NetworkPolicy, Peer, PolicyPort, Rule
-from conformance.model.world import Phase, Pod, Protocol
+from conformance.model.world import Phase, Pod, Protocol, Service, ServicePort, ServiceType
 from conformance.report.case_page import case_page
 
 _TCP_80 = {"ports": frozenset({80}), "protocols": frozenset({Protocol.TCP})}
@@ -53,8 +58,77 @@ def test_what_changed_against_the_step_before() -> None:
     ).split("STEP 2")
     assert "*  " not in first.split("from \\ to")[1]
     assert "    x/b        all*  .     all" in second
-    assert "* = not as in the step before" in second
+    assert "* = changed since the step before" in second
     assert "  delete policy x/one\n  policies in force: none\n" in second
+
+
+def test_what_was_not_there_in_the_step_before_has_not_changed() -> None:
+    made = Step("made", (CreatePod(Pod("x", "d", {}, default_world().pods["x/a"].servers)),), Expectation(True))
+    closed = Expectation(True, deny=(_row("* -> x/a", "*", "x/a"),))
+    page = _page(Step("open", (), Expectation(True)), made)
+    assert "    x/b        all   .     all   all   all   all   all   all   all   all\n" in page.split("STEP 2")[1]
+    assert "* =" not in page
+    assert "    x/d        -     all" in _page(Step("both", made.actions, closed))
+
+
+def test_a_wide_grid_is_parted_evenly() -> None:
+    """No part is a single column, far from those that it is to be compared with."""
+    served = default_world().pods["x/a"].servers
+    setup = tuple(CreatePod(Pod("x", f"pod-{number}", {}, served)) for number in range(3))
+    heads = [
+        line.split()[3:]
+        for line in _page(Step("s", (), Expectation(True)), setup=setup).splitlines()
+        if "from \\ to" in line
+    ]
+    assert heads == [
+        ["x/a", "x/b", "x/c", "y/a", "y/b", "y/c", "z/a"],
+        ["z/b", "z/c", "x/pod-0", "x/pod-1", "x/pod-2"],
+    ]
+
+
+def test_a_name_wider_than_a_terminal() -> None:
+    setup = (CreatePod(Pod("x", "d" * 90, {}, default_world().pods["x/a"].servers)),)
+    assert f"x/{'d' * 90}" in _page(Step("s", (), Expectation(True)), setup=setup)
+
+
+def test_a_service() -> None:
+    service = Service("x", "web", {"app": "web"}, (ServicePort(8080, 80),), type=ServiceType.NODE_PORT)
+    closed = Expectation(True, deny=(_row("* -> *.x.svc", "*", "*.x.svc"),))
+    page = " ".join(_page(Step("s", (CreateService(service),), closed)).split())
+    assert (
+        "create Service web.x.svc: 8080/TCP to 80 of the pods of x with app=web (backends: x/a); type NodePort" in page
+    )
+    assert "from everything to every Service of x, every port that is tried, is blocked" in page
+    assert "Tried here: 80-81/TCP, 80-81/UDP, and all ports of a Service." in page
+    assert "open what passes from a pod to itself, or to a Service whose backend it is." in page
+
+
+def test_a_pod_that_tries_from_its_start() -> None:
+    pod = Pod("x", "d", {}, from_start=(("y/b", 80, Protocol.TCP),))
+    page = " ".join(_page(Step("s", (CreatePod(pod),), Expectation(True))).split())
+    assert "of what x/d tries from its first instruction on, nothing that is blocked may ever have got through" in page
+
+
+def test_a_pod_that_is_deleted_is_in_no_grid() -> None:
+    page = _page(Step("s", (), Expectation(True)), Step("gone", (DeletePod("x/b"),), Expectation(True)))
+    second = page.split("STEP 2")[1]
+    assert "  delete pod x/b\n" in second
+    assert "    x/c        all   .     all   all   all   all   all   all\n" in second
+    assert second.count("x/b") == 1
+
+
+def test_names_of_several_in_a_sentence() -> None:
+    row = Row("r", ("x/*", "y/a", "*/c"), ("x/b", "*.svc"), sources_negated=True)
+    page = " ".join(_page(Step("s", (), Expectation(True, deny=(row,)))).split())
+    assert "r: from everything but every pod of x, y/a and every pod c to x/b and every Service," in page
+
+
+def test_the_rule_of_a_table_with_names_of_its_fields() -> None:
+    step = Step("s", (), Expectation(True))
+    case = Case("K7QD-a", "A pod MUST.", "https://spec", Tier.CORE, (step,), frozenset({"ingress"}), rule="See `who`.")
+    page = " ".join(case_page(case, str).split())
+    assert "row of table: K7QD. How its expectations were worked out: See `who`. (A name in backquotes that no" in page
+    assert "backquotes" not in case_page(replace(case, rule="All."), str)
 
 
 def test_actions_in_words() -> None:
@@ -70,7 +144,8 @@ def test_actions_in_words() -> None:
 def test_the_world_as_the_case_has_it() -> None:
     page = _page(Step("s"), setup=(CreatePod(Pod("y", "job", {"kind": "job"}, phase=Phase.SUCCEEDED)),))
     assert "pod x/a, y/a, z/a: pod=a, app=web, team=red\n" in page
-    assert "pod y/job: kind=job; has ended (Succeeded)  [added by this case]" in page
+    words = " ".join(page.split())
+    assert "pod y/job: kind=job; one that has ended (Succeeded), and so is not tried [added by this case]" in words
     assert "Tried here: 80-81/TCP, 80-81/UDP" in page
     assert "http is" not in page
 
