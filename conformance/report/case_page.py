@@ -177,7 +177,7 @@ def _row(row: Row) -> str:
         ports = f"every port of {', '.join(sorted(row.protocols))}"
     source = _refs(row.sources, negated=row.sources_negated)
     destination = _refs(row.destinations, negated=row.destinations_negated)
-    return f"{row.text}: from {source} to {destination}, {ports or 'every port that is tried'},"
+    return f"{row.text}: from {source} to {destination}, {ports or 'every port that is tried'}{f' over {row.family}' if row.family else ''},"
 
 
 def _refs(patterns: Sequence[str], *, negated: bool) -> str:
@@ -210,7 +210,7 @@ def _notes(case: Case) -> Iterator[str]:
     if len(case.steps) > 1:
         notes.append("Steps build on each other: what one has changed stays until another changes it.")
     notes.append("What must be seen must be seen once the step's changes have taken effect, and must stay so.")
-    named = sorted({ref for policy in policies for ref in refs(policy)})
+    named = sorted({f"{ref} over {over}" if over else ref for policy in policies for ref, over in refs(policy)})
     if named:
         shown = ", ".join(f"$({ref})" for ref in named)
         notes.append(
