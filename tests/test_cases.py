@@ -14,11 +14,13 @@ import pytest
 from conformance.casefile.coverage import coverage
 from conformance.casefile.lint import lint
 from conformance.casefile.load import find, load_cases
+from conformance.casefile.manifest_text import manifest_text
 from conformance.casefile.packaged import cases
 from conformance.model.case import ApplyPolicy, CreateService, Tier
 from conformance.model.declared import declared_steps
 from conformance.model.policy import IPBlock
 from conformance.model.state import State
+from conformance.report.case_page import case_page
 from conformance.report.coverage import coverage_page
 from conformance.runner.rehearsal import rehearse
 
@@ -101,6 +103,11 @@ def test_declared_and_counted_out_agree(area: str) -> None:
 def test_they_are_good_cases_too() -> None:
     """No case passes on a cluster that enforces nothing, or on one that blocks everything, without a reason; no two show the same."""
     assert [str(problem) for problem in lint((case, WALKED[case.id]) for case in CASES)] == []
+
+
+def test_every_case_can_be_shown() -> None:
+    pages = [case_page(case, manifest_text) for case in CASES]
+    assert all(page.startswith(f"{case.id} ") for case, page in zip(CASES, pages, strict=True))
 
 
 def test_every_row_of_what_others_test_is_covered() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -86,7 +85,7 @@ def _cases(source: Source) -> Iterator[Case]:
     elif source.data.get("kind") == TABLE:
         table = _checked(source, TableDocument)
         for row in expand(source, table) if table else ():
-            yield from (replace(case, rule=table.rule) for case in _case(row, RowDocument) if table)
+            yield from _case(row, RowDocument)
             source.problems.extend(row.problems)
     else:
         yield from _case(source, CaseDocument)

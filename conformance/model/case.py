@@ -232,8 +232,6 @@ class Case:
     families: tuple[IPFamily, ...] = ()
     location: Location | None = None
     digest: str = ""
-    #: How the expectations of the table that it is a row of were worked out.
-    rule: str = ""
 
     @property
     def is_row(self) -> bool:

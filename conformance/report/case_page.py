@@ -17,6 +17,7 @@ from conformance.model.case import (
     LabelNamespace,
     LabelPod,
     ReplacePod,
+    RestartImplementation,
 )
 from conformance.model.default_world import default_world
 from conformance.model.flow import flows
@@ -82,12 +83,11 @@ def _head(case: Case) -> Iterator[str]:
         yield f"{case.location.file}:{case.location.line}"
     yield from _wrapped(case.requirement, "requirement:   ", " " * 15)
     yield f"specification: {case.spec}"
-    if case.rule:
-        table = case.id.partition("-")[0]
-        told = f"{table}. How its expectations were worked out: {case.rule}"
-        if "`" in case.rule:
-            told += " (A name in backquotes that no manifest has is a field of the table: what it holds is filled in below.)"
-        yield from _wrapped(told, "row of table:  ", " " * 15)
+    if case.is_row:
+        table, _, row = case.id.partition("-")
+        yield from _wrapped(
+            f"{table}, which says how its expectations were worked out; row {row}", "row of table:  ", " " * 15
+        )
 
 
 def _names(case: Case) -> frozenset[str]:
@@ -119,7 +119,7 @@ def _action(action: Action, state: State, names: frozenset[str], as_yaml: AsText
     return list(_wrapped(_changed(action, state, names), "  ", "    "))
 
 
-def _changed(action: Action, state: State, names: frozenset[str]) -> str:
+def _changed(action: Action, state: State, names: frozenset[str]) -> str:  # noqa: C901 -- one branch for each action
     match action:
         case DeletePolicy(ref):
             return f"delete policy {ref}"
@@ -139,6 +139,8 @@ def _changed(action: Action, state: State, names: frozenset[str]) -> str:
             return f"delete pod {ref}"
         case CreateService(service):
             return f"create Service {service_text(service, state.world)}"
+        case RestartImplementation():
+            return "end what enforces policies, on every node, and have it started again; what is blocked before and after must stay so meanwhile"
         case _:
             raise TypeError(action)
 
@@ -150,11 +152,12 @@ def _labelled(labels: Mapping[str, str | None]) -> str:
 def _must(step: Step, expect: Expectation) -> Iterator[str]:
     default, other = ("passes", "is blocked") if expect.default else ("is blocked", "passes")
     against, back = (expect.deny, expect.allow) if expect.default else (expect.allow, expect.deny)
+    still = "still pass" if expect.default else "are blocked all the same"
     yield f"  must be seen: everything that is tried {default}{', except:' if against else ''}"
     for row in against:
         yield from _wrapped(f"{_row(row)} {other}", "    ", "      ")
     if back:
-        yield "  and exceptions to these:"
+        yield f"  but of these {still}:"
     for row in back:
         yield from _wrapped(f"{_row(row)} {default}", "    ", "      ")
     for action in step.actions:
@@ -206,7 +209,10 @@ def _notes(case: Case) -> Iterator[str]:
     policies = [action.policy for step in case.steps for action in step.actions if isinstance(action, ApplyPolicy)]
     itself = "itself, or to a Service whose backend it is" if _services(case) else "itself"
     left_open = f"The specification leaves open what passes from a pod to {itself}."
-    notes = [f"all: every port that is tried passes; -: none does; .: not tried. {left_open}"]
+    notes = [
+        "A flow passes if a new connection is made (UDP: a datagram is sent) and the right server answers.",
+        f"all: every port that is tried passes; -: none does; .: not tried. {left_open}",
+    ]
     if len(case.steps) > 1:
         notes.append("Steps build on each other: what one has changed stays until another changes it.")
     notes.append("What must be seen must be seen once the step's changes have taken effect, and must stay so.")

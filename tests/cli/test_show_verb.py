@@ -27,7 +27,7 @@ def test_ids_in_a_file_and_in_the_suite(good: str, command: Callable[..., object
     assert command("show", "a.yaml", "K7QD").out.startswith("K7QD ")
     pages = command("show", "AD8Y", "XG22-ingress-own-*").out
     assert pages.startswith("AD8Y ")
-    assert pages.count("row of table:  XG22. ") == 4
+    assert pages.count("row of table:  XG22, ") == 4
     assert "${" not in pages
 
 
