@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 #: The features that a case needs for its families, and for no other reason.
 _NEEDED = {
     (): frozenset[str](),
+    (IPFamily.IPV4,): frozenset[str](),
     (IPFamily.IPV6,): frozenset({"ipv6"}),
     (IPFamily.IPV4, IPFamily.IPV6): frozenset({"ipv6", "dual-stack"}),
 }
@@ -37,7 +38,7 @@ def check(source: Source, case: Case) -> None:
     """See that features, named addresses and `fromStart` fit the families; problems go to the source."""
     if case.families not in _NEEDED:
         source.complain(
-            ("families",), "expected [IPv6] or [IPv4, IPv6]; without it, the cluster's first family is tried"
+            ("families",), "expected [IPv4], [IPv6] or [IPv4, IPv6]; without it, the cluster's first family is tried"
         )
         return
     needed = _NEEDED[case.families]

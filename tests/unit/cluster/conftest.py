@@ -18,6 +18,7 @@ class FakeServer(ThreadingHTTPServer):
     """Answers from `answers` (by method and path), one after another, and keeps what it was asked."""
 
     daemon_threads = True
+    request_queue_size = 64  # a target asks for many things at once
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)

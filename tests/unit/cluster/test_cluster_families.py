@@ -23,7 +23,7 @@ SERVICES = "/api/v1/namespaces/netpol-abc123-main-1-x/services"
 
 @pytest.fixture
 def arena(kubeconfig: str) -> KubernetesArena:
-    options = KubernetesOptions("test", kubeconfig, "image:1", "abc123", external_command=("true",))
+    options = KubernetesOptions("test", kubeconfig, "image:1", "abc123", external_command=("true",), disruptive=True)
     setting = Setting(Names("abc123", "main-1"), "image:1", ("worker-1",), "the agent's text")
     return KubernetesArena(Api("test", kubeconfig, options.timeouts), options, setting, "", ())
 
