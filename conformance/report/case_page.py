@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from conformance.model.address import refs
@@ -30,9 +31,10 @@ if TYPE_CHECKING:
     from typing import Any
 
     from conformance.model.case import Action, Case, Expectation, Row, Step
-    from conformance.model.world import Service
+    from conformance.model.world import IPFamily, Service, World
     from conformance.report.declared_grid import Grid
 
+    Grids = Mapping[IPFamily | None, Grid]
     AsText = Callable[[Mapping[str, Any]], str]
 
 _WIDTH = 88
@@ -55,9 +57,9 @@ def _page(case: Case, as_yaml: AsText) -> Iterator[str]:
     for line in world_text(state.world, usual, names, external=case.external):
         yield from _wrapped(line, "  ", "      ")
     served = ports_text((server.port, server.protocol) for pod in usual.pods.values() for server in pod.servers)
-    tried = f"{ports_text(case.probe)}{', and all ports of a Service' if _services(case) else ''}"
+    tried = f"{ports_text(case.probe)}{', and all ports of a Service' if _services(case) else ''}{_over(case.families)}"
     yield from _wrapped(f"Every pod serves {served}. Tried here: {tried}.", "  ")
-    before: Grid | None = None
+    before: Grids | None = None
     for number, step in enumerate(case.steps, 1):
         yield ""
         yield from _wrapped(f"STEP {number} of {len(case.steps)}: {step.name}", "", "  ")
@@ -70,11 +72,36 @@ def _page(case: Case, as_yaml: AsText) -> Iterator[str]:
             yield "  nothing is read after this step"
             continue
         yield from _must(step, step.expect)
-        grid = declared(flows(state.world, case.probe, external=case.external), step.expect)
-        yield from (f"    {line}".rstrip() for line in grid_text(grid, before))
-        before = grid
+        grids = _grids(case, state.world, step.expect)
+        yield from (f"    {line}".rstrip() for line in _grids_text(grids, before))
+        before = grids
     yield ""
     yield from _notes(case)
+
+
+def _grids(case: Case, world: World, expect: Expectation) -> Grids:
+    """Return the grid of each family over which flows are tried; None stands for the cluster's first one."""
+    tried = flows(world, case.probe, external=case.external)
+    families = case.families or (None,)
+    return {family: declared([replace(flow, family=family) for flow in tried], expect) for family in families}
+
+
+def _grids_text(grids: Grids, before: Grids | None) -> Iterator[str]:
+    """Yield the grids, and those of several families that are alike only once."""
+    pairs = {family: (grid, before[family] if before else None) for family, grid in grids.items()}
+    first, *others = pairs.values()
+    if all(pair == first for pair in others):
+        if title := _over([family for family in grids if family]):
+            yield f"{title.strip()}:"
+        yield from grid_text(*first)
+        return
+    for family, pair in pairs.items():
+        yield f"over {family}:"
+        yield from grid_text(*pair)
+
+
+def _over(families: Sequence[IPFamily]) -> str:
+    return f" over {' and over '.join(families)}" if families else ""
 
 
 def _head(case: Case) -> Iterator[str]:
@@ -180,7 +207,7 @@ def _row(row: Row) -> str:
         ports = f"every port of {', '.join(sorted(row.protocols))}"
     source = _refs(row.sources, negated=row.sources_negated)
     destination = _refs(row.destinations, negated=row.destinations_negated)
-    return f"{row.text}: from {source} to {destination}, {ports or 'every port that is tried'}{f' over {row.family}' if row.family else ''},"
+    return f"{row.text}: from {source} to {destination}, {ports or 'every port that is tried'}{_over((row.family,) if row.family else ())},"
 
 
 def _refs(patterns: Sequence[str], *, negated: bool) -> str:

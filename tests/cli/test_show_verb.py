@@ -6,8 +6,6 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
-from conformance.model.world import CANARY
-
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
@@ -45,10 +43,6 @@ def test_a_reader_that_stops_reading_gets_no_traceback(good: str, tmp_path: Path
     with subprocess.Popen(call, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as ended:
         ended.stdout.close()
         assert ended.stderr.read() == ""
-
-
-def test_the_suites_own_pods_are_in_no_page(command: Callable[..., object]) -> None:
-    assert CANARY not in command("show", "AD8Y", "SW7M", "AR4P", "CSAX").out
 
 
 def test_an_id_that_no_case_has(good: str, command: Callable[..., object], tmp_path: Path) -> None:

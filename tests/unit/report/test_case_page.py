@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from conformance.model.case import (
     ApplyPolicy,
     Case,
@@ -17,7 +19,7 @@ from conformance.model.case import (
 )
 from conformance.model.default_world import default_world
 from conformance.model.policy import Direction, IPBlock, LabelSelector, NetworkPolicy, Peer, PolicyPort, Rule
-from conformance.model.world import Phase, Pod, Protocol, Service, ServicePort, ServiceType
+from conformance.model.world import IPFamily, Phase, Pod, Protocol, Service, ServicePort, ServiceType
 from conformance.report.case_page import case_page
 
 _TCP_80 = {"ports": frozenset({80}), "protocols": frozenset({Protocol.TCP})}
@@ -151,6 +153,30 @@ def test_names_of_ports_only_where_a_policy_uses_them() -> None:
     page = _page(Step("s", (_policy(ports=(PolicyPort(port="http"),)),), Expectation(True)))
     assert "pod x/b, y/b, z/b: pod=b, app=api, team=blue; port names http is 81/TCP\n" in page
     assert "admin" not in page
+
+
+def test_families_of_addresses() -> None:
+    """A grid for each of them, unless they are alike."""
+    closed = Expectation(True, deny=(_row("r", "*", "x/a", family=IPFamily.IPV6),))
+    steps = (Step("one", (), closed), Step("other", (), Expectation(True)))
+    case = Case("K7QD", "A pod MUST.", "https://spec", Tier.CORE, steps, frozenset(), families=tuple(IPFamily))
+    first, second = case_page(case, str).split("STEP 2")
+    assert "80-81/UDP over IPv4 and over IPv6." in " ".join(first.split())
+    assert "r: from everything to x/a, every port that is tried over IPv6, is blocked" in first
+    four, six = first.split("    over IPv4:\n")[1].split("    over IPv6:\n")
+    assert "    x/b        all   .     all" in four
+    assert "    x/b        -     .     all" in six
+    assert "    x/b        all*  .     all" in second.split("    over IPv6:\n")[1]
+    alike = case_page(replace(case, steps=(steps[1],)), str)
+    assert alike.count("from \\ to") == 1
+    assert "    over IPv4 and over IPv6:\n" in alike
+    assert " over " not in _page(steps[1])
+
+
+def test_an_address_of_a_family() -> None:
+    block = IPBlock("$(z/c over IPv6)/64", ("$(z/b)",))
+    page = _page(Step("s", (_policy(peer=Peer(ip_block=block)),), Expectation(True)))
+    assert "$(z/b), $(z/c over IPv6): the address" in page
 
 
 def test_an_address_that_a_target_chooses_is_explained() -> None:
