@@ -58,6 +58,17 @@ def policies(case: Case) -> list[NetworkPolicy]:
     return [each.policy for step in case.steps for each in step.actions if isinstance(each, ApplyPolicy)]
 
 
+def test_what_a_row_of_a_table_is_called_is_no_word_of_its_sentence() -> None:
+    """Names of entries are written for ids: `narrow-then-wide` is none in English, and says nothing without the table."""
+    found = [
+        f"{case.id}: {word}"
+        for case in CASES
+        for word in re.findall(r"\b[a-z0-9]+(?:-[a-z0-9]+)+\b", case.requirement)
+        if word in case.id.partition("-")[2]
+    ]
+    assert found == []
+
+
 def test_there_are_many_and_no_two_share_an_id() -> None:
     assert len(CASES) >= 110
     ids = Counter(case.id for case in CASES)
