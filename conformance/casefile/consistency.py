@@ -25,7 +25,7 @@ from conformance.model.case import (
 )
 from conformance.model.default_world import default_world
 from conformance.model.state import State
-from conformance.model.world import Phase, ServiceType
+from conformance.model.world import CANARY, Phase, ServiceType
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -146,7 +146,7 @@ def _after(source: Source, path: Path, state: State, action: Action) -> State:
 
 def _taken(state: State, action: Action) -> str | None:
     match action:
-        case CreateNamespace(namespace) if namespace.name in state.world.namespaces:
+        case CreateNamespace(namespace) if namespace.name in {*state.world.namespaces, CANARY}:
             return f"namespace {namespace.name}"
         case CreatePod(pod) if pod.ref in state.world.pods:
             return f"pod {pod.ref}"

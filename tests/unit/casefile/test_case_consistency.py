@@ -41,6 +41,7 @@ NOT_THERE = {
     "create a Service nowhere": ("create: {services: [«{namespace: w, name: s, selector: {a: b}, ports: [{port: 80}]}]}", "create.services[0]", "there is no namespace w at this point"),
     "create a pod that is there": ("create: {pods: [{namespace: x, name: d}, «{namespace: x, name: a}]}", "create.pods[1]", "pod x/a is there already"),
     "create a namespace that is there": ("create: {namespaces: [«{name: z}]}", "create.namespaces[0]", "namespace z is there already"),
+    "create the canaries' namespace": ("create: {namespaces: [«{name: canary}]}", "create.namespaces[0]", "namespace canary is there already"),
     "create a Service twice": ("create: {services: [{namespace: x, name: s, selector: {a: b}, ports: [{port: 80}]}, «{namespace: x, name: s, selector: {a: c}, ports: [{port: 81}]}]}", "create.services[1]", "Service s.x.svc is there already"),
     "apply nowhere": (f"apply: [{policy(namespace='x')}, «{policy(namespace='w')}]", "apply[1]", "there is no namespace w at this point"),
     "apply where it was": (f"remove: [x]\n    apply: [«{policy()}]", "apply[0]", "there is no namespace x at this point"),
