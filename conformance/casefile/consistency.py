@@ -49,12 +49,12 @@ def check(source: Source, case: Case) -> None:
     families.check(source, case)
     state = State(default_world())
     for action, path in zip(case.setup, created_paths(source.data.get("world", {})), strict=True):
-        state = _after(source, ("world", *path), state, action)
+        state = _after(source, ("world", *path), case, state, action)
     _probe(source, state.world)
     for index, step in enumerate(case.steps):
         here: Path = ("steps", index)
         for action, path in zip(step.actions, action_paths(source.data["steps"][index]), strict=True):
-            state = _after(source, (*here, *path), state, action)
+            state = _after(source, (*here, *path), case, state, action)
         if len(step.actions) > 1 and any(isinstance(each, CreatePod) and each.pod.from_start for each in step.actions):
             source.complain(
                 here, "what a pod reaches from its start is judged by what held before: its step does nothing else"
@@ -116,7 +116,8 @@ def _restart(source: Source, step: Path, case: Case, index: int) -> None:
         )
 
 
-def _after(source: Source, path: Path, state: State, action: Action) -> State:
+def _after(source: Source, path: Path, case: Case, state: State, action: Action) -> State:
+    families.check_action(source, path, case, action)
     if taken := _taken(state, action):
         source.complain(path, f"{taken} is there already")
         return state

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from conformance.casefile.build import action_paths, created_paths
 from conformance.model import address
 from conformance.model.case import ApplyPolicy, CreatePod
 from conformance.model.flow import flows
 from conformance.model.world import IPFamily
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from conformance.casefile.source import Path, Source
     from conformance.model.case import Action, Case
     from conformance.model.flow import Flow
@@ -35,7 +32,7 @@ def tried(case: Case, world: World) -> tuple[Flow, ...]:
 
 
 def check(source: Source, case: Case) -> None:
-    """See that features, named addresses and `fromStart` fit the families; problems go to the source."""
+    """See that the features fit the families; problems go to the source."""
     if case.families not in _NEEDED:
         source.complain(
             ("families",), "expected [IPv4], [IPv6] or [IPv4, IPv6]; without it, the cluster's first family is tried"
@@ -47,15 +44,20 @@ def check(source: Source, case: Case) -> None:
         source.complain(("features",), f"{named} and no feature {feature}: a cluster may not have such addresses")
     for feature in sorted((case.features - needed) & {"ipv6", "dual-stack"}):
         source.complain(("features",), f"feature {feature} and {named}: no flow would need it")
-    for path, action in _actions(source, case):
-        if isinstance(action, CreatePod) and action.pod.from_start and case.families:
-            source.complain(
-                (*path, "fromStart"), "from its start a pod tries the first family only; a case with families has none"
-            )
-        if isinstance(action, ApplyPolicy):
-            for ref, family in sorted(address.refs(action.policy), key=str):
-                if problem := _unfit(ref, family, case):
-                    source.complain(path, problem)
+
+
+def check_action(source: Source, path: Path, case: Case, action: Action) -> None:
+    """See that the addresses that an action names, and what it tries from a start, fit the families; problems go to the source."""
+    if case.families not in _NEEDED:
+        return
+    if isinstance(action, CreatePod) and action.pod.from_start and case.families:
+        source.complain(
+            (*path, "fromStart"), "from its start a pod tries the first family only; a case with families has none"
+        )
+    if isinstance(action, ApplyPolicy):
+        for ref, family in sorted(address.refs(action.policy), key=str):
+            if problem := _unfit(ref, family, case):
+                source.complain(path, problem)
 
 
 def _unfit(ref: str, family: IPFamily | None, case: Case) -> str:
@@ -64,12 +66,3 @@ def _unfit(ref: str, family: IPFamily | None, case: Case) -> str:
     if family and family not in case.families:
         return f"$({ref} over {family}): the case has no {family} among its families, so there may be no such address"
     return ""
-
-
-def _actions(source: Source, case: Case) -> Iterator[tuple[Path, Action]]:
-    """Yield the actions of a case, each with where it stands."""
-    for action, path in zip(case.setup, created_paths(source.data.get("world", {})), strict=True):
-        yield ("world", *path), action
-    for index, step in enumerate(case.steps):
-        for action, path in zip(step.actions, action_paths(source.data["steps"][index]), strict=True):
-            yield ("steps", index, *path), action

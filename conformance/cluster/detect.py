@@ -125,7 +125,7 @@ def internal_address(node: Mapping[str, Any]) -> str:
 
 def places(nodes: Sequence[Mapping[str, Any]]) -> tuple[Node, ...]:
     """Return the nodes that forward what arrives at their node ports: first the workers, in the order of `workers`, then the others."""
-    ready = sorted((node for node in nodes if _is_ready(node)), key=lambda node: str(node["metadata"]["name"]))
+    ready = sorted((node for node in nodes if is_ready(node)), key=lambda node: str(node["metadata"]["name"]))
     found = [Node(_internal_addresses(node), worker=_takes_pods(node)) for node in ready]
     return tuple(sorted(found, key=lambda node: not node.worker))
 
@@ -140,15 +140,16 @@ def _internal_addresses(node: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(each["address"] for each in node["status"].get("addresses") or () if each["type"] == "InternalIP")
 
 
-def _is_ready(node: Mapping[str, Any]) -> bool:
-    conditions = {each["type"]: each["status"] for each in node["status"].get("conditions") or ()}
+def is_ready(owner: Mapping[str, Any]) -> bool:
+    """Tell whether a node or a pod says of itself that it is ready."""
+    conditions = {each["type"]: each["status"] for each in owner["status"].get("conditions") or ()}
     return conditions.get("Ready") == "True"
 
 
 def _takes_pods(node: Mapping[str, Any]) -> bool:
     spec, labels = node.get("spec", {}), node["metadata"].get("labels", {})
     return (
-        _is_ready(node)
+        is_ready(node)
         and not spec.get("unschedulable")
         and all(taint["effect"] == "PreferNoSchedule" for taint in spec.get("taints") or ())
         and labels.get("kubernetes.io/os", "linux") == "linux"

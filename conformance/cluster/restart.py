@@ -67,5 +67,4 @@ class Restart:
         self._api.delete(namespace_path(self._namespace, "pods", pod))
 
     def _is_ready(self, pod: Mapping[str, Any]) -> bool:
-        conditions = {each["type"]: each["status"] for each in pod["status"].get("conditions") or ()}
-        return pod["metadata"]["uid"] not in self._ended and conditions.get("Ready") == "True"
+        return pod["metadata"]["uid"] not in self._ended and detect.is_ready(pod)

@@ -70,8 +70,7 @@ class Evaluator:
         return Decision(flow, into.allowed or (None if into.depending else False), (into,))
 
     def _from_outside(self, backend: str, number: int, flow: Flow) -> DirectionDecision:
-        key = (backend, Direction.INGRESS)
-        standing = self._standings[key] if key in self._standings else self._standing(*key)
+        standing = self._standing(backend, Direction.INGRESS)
         if isinstance(standing, DirectionDecision):
             return standing
         policies = standing or ()
@@ -86,15 +85,7 @@ class Evaluator:
                 if port_matches and lets_in is not False:
                     evidence = Evidence(policy.ref, Direction.INGRESS, index, item, port, rule.location)
                     (matching if lets_in else depending).append(evidence)
-        return DirectionDecision(
-            direction=Direction.INGRESS,
-            pod=backend,
-            isolated=True,
-            allowed=bool(matching),
-            selecting=tuple(Evidence(policy.ref, Direction.INGRESS, location=policy.location) for policy in policies),
-            matching=tuple(matching),
-            depending=tuple(depending),
-        )
+        return _isolated(Direction.INGRESS, backend, policies, matching, depending)
 
     def _side(
         self, direction: Direction, subject: str, other: str, number: int, flow: Flow, destination: str
@@ -103,22 +94,16 @@ class Evaluator:
 
         `destination` and `number` are where the flow ends, which a Service does not.
         """
-        key = (subject, direction)
-        standing = self._standings[key] if key in self._standings else self._standing(subject, direction)
+        standing = self._standing(subject, direction)
         if not isinstance(standing, tuple):
             return standing
-        matching = tuple(self._matches(standing, direction, other, number, flow, destination))
-        return DirectionDecision(
-            direction=direction,
-            pod=subject,
-            isolated=True,
-            allowed=bool(matching),
-            selecting=tuple(Evidence(policy.ref, direction, location=policy.location) for policy in standing),
-            matching=matching,
-        )
+        matching = self._matches(standing, direction, other, number, flow, destination)
+        return _isolated(direction, subject, standing, matching)
 
     def _standing(self, ref: str, direction: Direction) -> DirectionDecision | tuple[NetworkPolicy, ...] | None:
         """Return the policies that isolate a pod in a direction; where there are none, the decision, which is always the same."""
+        if (ref, direction) in self._standings:
+            return self._standings[ref, direction]
         place = self._place(ref)
         standing: DirectionDecision | tuple[NetworkPolicy, ...] | None = None
         if isinstance(place, Pod):
@@ -153,6 +138,26 @@ class Evaluator:
                 peer_matches, item = self._peers[key]
                 if peer_matches:
                     yield Evidence(policy.ref, direction, index, item, port, rule.location)
+
+
+def _isolated(
+    direction: Direction,
+    pod: str,
+    policies: Iterable[NetworkPolicy],
+    matching: Iterable[Evidence],
+    depending: Iterable[Evidence] = (),
+) -> DirectionDecision:
+    """Return the decision on a pod that policies isolate, by which of their rules match."""
+    matching = tuple(matching)
+    return DirectionDecision(
+        direction=direction,
+        pod=pod,
+        isolated=True,
+        allowed=bool(matching),
+        selecting=tuple(Evidence(policy.ref, direction, location=policy.location) for policy in policies),
+        matching=matching,
+        depending=tuple(depending),
+    )
 
 
 def _isolates(policy: NetworkPolicy, pod: Pod, direction: Direction) -> bool:

@@ -23,7 +23,7 @@ from conformance.model.case import (
 from conformance.model.default_world import default_world
 from conformance.model.flow import flows
 from conformance.model.state import State
-from conformance.report.declared_grid import declared, grid_text, ports_text
+from conformance.report.declared_grid import WIDTH, declared, grid_text, ports_text
 from conformance.report.world_text import namespace_text, pod_text, service_text, world_text
 
 if TYPE_CHECKING:
@@ -31,13 +31,12 @@ if TYPE_CHECKING:
     from typing import Any
 
     from conformance.model.case import Action, Case, Expectation, Row, Step
+    from conformance.model.policy import NetworkPolicy
     from conformance.model.world import IPFamily, Service, World
     from conformance.report.declared_grid import Grid
 
     Grids = Mapping[IPFamily | None, Grid]
     AsText = Callable[[Mapping[str, Any]], str]
-
-_WIDTH = 88
 
 
 def case_page(case: Case, as_yaml: AsText) -> str:
@@ -119,11 +118,14 @@ def _head(case: Case) -> Iterator[str]:
 
 def _names(case: Case) -> frozenset[str]:
     """Return the names of ports that the case's policies and Services use."""
-    policies = [action.policy for action in _actions(case) if isinstance(action, ApplyPolicy)]
-    used = [port.port for policy in policies for rule in (*policy.ingress, *policy.egress) for port in rule.ports] + [
-        port.target_port for service in _services(case) for port in service.ports
-    ]
+    used = [
+        port.port for policy in _policies(case) for rule in (*policy.ingress, *policy.egress) for port in rule.ports
+    ] + [port.target_port for service in _services(case) for port in service.ports]
     return frozenset(name for name in used if isinstance(name, str))
+
+
+def _policies(case: Case) -> Sequence[NetworkPolicy]:
+    return [action.policy for action in _actions(case) if isinstance(action, ApplyPolicy)]
 
 
 def _services(case: Case) -> Sequence[Service]:
@@ -233,7 +235,6 @@ def _ref(pattern: str) -> str:
 
 
 def _notes(case: Case) -> Iterator[str]:
-    policies = [action.policy for step in case.steps for action in step.actions if isinstance(action, ApplyPolicy)]
     itself = "itself, or to a Service whose backend it is" if _services(case) else "itself"
     left_open = f"The specification leaves open what passes from a pod to {itself}."
     notes = [
@@ -243,7 +244,7 @@ def _notes(case: Case) -> Iterator[str]:
     if len(case.steps) > 1:
         notes.append("Steps build on each other: what one has changed stays until another changes it.")
     notes.append("What must be seen must be seen once the step's changes have taken effect, and must stay so.")
-    named = sorted({f"{ref} over {over}" if over else ref for policy in policies for ref, over in refs(policy)})
+    named = sorted({f"{ref} over {over}" if over else ref for policy in _policies(case) for ref, over in refs(policy)})
     if named:
         shown = ", ".join(f"$({ref})" for ref in named)
         notes.append(
@@ -256,6 +257,6 @@ def _notes(case: Case) -> Iterator[str]:
 
 def _wrapped(text: str, first: str, rest: str | None = None) -> Iterator[str]:
     yield from textwrap.wrap(
-        text, _WIDTH, initial_indent=first, subsequent_indent=first if rest is None else rest, break_on_hyphens=False,
+        text, WIDTH, initial_indent=first, subsequent_indent=first if rest is None else rest, break_on_hyphens=False,
         break_long_words=False,
     )  # fmt: skip

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
     Ports = frozenset[tuple[int, Protocol]]
 
-_WIDTH = 88
+#: Of a line, at most.
+WIDTH = 88
 _PROTOCOLS = tuple(Protocol)
 #: Begins with those that no pod of the default world is called.
 _LETTERS = "pqrstuvwdefghijklmnoabcxyz"
@@ -82,7 +83,7 @@ def _letters(grid: Grid) -> Mapping[Ports, str]:
 
 def _parts(columns: Sequence[str], label: int) -> Sequence[Sequence[str]]:
     """Split columns so that no line is wider than a terminal, and the parts are about as wide as each other."""
-    widest = max(_WIDTH - label - 2, 1)
+    widest = max(WIDTH - label - 2, 1)
     parts = _filled(columns, widest)
     # The narrowest that needs no more parts: a part with a single column would be hard to read beside the others.
     return next(narrower for width in range(1, widest + 1) if len(narrower := _filled(columns, width)) <= len(parts))

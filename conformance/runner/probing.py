@@ -151,8 +151,8 @@ class Prober:
         self, world: World, flows: Sequence[Flow], timeout: float
     ) -> tuple[Mapping[Flow, Observation], Mapping[str, str]]:
         """Read flows once; return what was seen, and the streams that broke meanwhile."""
-        routed = {flow: _servers_behind(world, flow) for flow in flows}
         places = {flow: place for flow in flows if (place := reached_at(flow, world))}
+        routed = {flow: _servers_behind(world, flow, places.get(flow)) for flow in flows}
         batches: dict[str, list[Flow | Server]] = defaultdict(list)
         for flow in places:
             batches[flow.source].append(flow)
@@ -300,7 +300,7 @@ def _patience(jobs: int, timeout: float) -> float:
 
 
 def _touches(world: World, flow: Flow, refs: Collection[str]) -> bool:
-    return flow.source in refs or any(server[0] in refs for server in _servers_behind(world, flow))
+    return flow.source in refs or any(server[0] in refs for server in _servers_behind(world, flow, None))
 
 
 def _loopback(server: Server) -> Job:
@@ -322,15 +322,13 @@ def _address(world: World, ref: str) -> str | None:
     return owner.addresses[0] if owner is not None and owner.addresses else None
 
 
-def _family(world: World, flow: Flow) -> IPFamily:
-    """Return the family that a flow is tried over: where it names none, that of the address that it goes to."""
-    place = reached_at(flow, world)
-    return flow.family or (family_of(place[0]) if place else IPFamily.IPV4)
+def _servers_behind(world: World, flow: Flow, place: tuple[str, int] | None) -> tuple[Server, ...]:
+    """Return the servers that may answer a flow: the destination's own, or those that a Service forwards to.
 
-
-def _servers_behind(world: World, flow: Flow) -> tuple[Server, ...]:
-    """Return the servers that may answer a flow: the destination's own, or those that a Service forwards to."""
-    service, family = world.services.get(flow.destination), _family(world, flow)
+    They answer over the flow's family; where it names none, over that of the address of the place that it goes to.
+    """
+    service = world.services.get(flow.destination)
+    family = flow.family or (family_of(place[0]) if place else IPFamily.IPV4)
     if service is None:
         return ((flow.destination, flow.port, flow.protocol, family),)
     return tuple(

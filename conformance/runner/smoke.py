@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from conformance.casefile.networkpolicy import from_manifest
 from conformance.errors import ProbeFailed
 from conformance.model.default_world import default_world
 from conformance.model.flow import flows
 from conformance.model.matrix import CellVerdict
-from conformance.model.policy import Direction, LabelSelector, NetworkPolicy
 from conformance.model.world import Protocol
 from conformance.runner.settling import Settling
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from conformance.model.flow import Flow
     from conformance.model.matrix import Observation
+    from conformance.model.policy import NetworkPolicy
     from conformance.model.world import World
     from conformance.runner.settling import Settled
     from conformance.runner.target import Arena, Target
@@ -94,10 +95,11 @@ def _world() -> World:
 
 
 def _deny() -> NetworkPolicy:
-    manifest = {
-        "apiVersion": "networking.k8s.io/v1",
-        "kind": "NetworkPolicy",
-        "metadata": {"name": "smoke-deny", "namespace": "x"},
-        "spec": {"podSelector": {}, "policyTypes": ["Ingress"]},
-    }
-    return NetworkPolicy("x", "smoke-deny", LabelSelector(), frozenset({Direction.INGRESS}), manifest=manifest)
+    return from_manifest(
+        {
+            "apiVersion": "networking.k8s.io/v1",
+            "kind": "NetworkPolicy",
+            "metadata": {"name": "smoke-deny", "namespace": "x"},
+            "spec": {"podSelector": {}, "policyTypes": ["Ingress"]},
+        }
+    )

@@ -23,8 +23,7 @@ if TYPE_CHECKING:
     from conformance.model.flow import Flow
     from conformance.model.matrix import Observation
 
-#: Two policies: the second selects what the first does, and must change nothing.
-QUIET = """\
+CLOSED = """\
 steps:
   - name: closed
     apply:
@@ -33,26 +32,21 @@ steps:
         metadata: {name: deny, namespace: x}
         spec: {podSelector: {matchLabels: {pod: a}}, policyTypes: [Ingress]}
     expect: {default: allow, deny: ["* -> x/a"]}
+"""
+#: Two policies: the second selects what the first does, and must change nothing.
+QUIET = f"""{CLOSED}\
   - name: closed twice
     apply:
       - apiVersion: networking.k8s.io/v1
         kind: NetworkPolicy
-        metadata: {name: again, namespace: x}
-        spec: {podSelector: {matchLabels: {pod: a}}, policyTypes: [Ingress]}
-    expect: {default: allow, deny: ["* -> x/a"]}
+        metadata: {{name: again, namespace: x}}
+        spec: {{podSelector: {{matchLabels: {{pod: a}}}}, policyTypes: [Ingress]}}
+    expect: {{default: allow, deny: ["* -> x/a"]}}
 """
-RELABELLED = """\
-steps:
-  - name: closed
-    apply:
-      - apiVersion: networking.k8s.io/v1
-        kind: NetworkPolicy
-        metadata: {name: deny, namespace: x}
-        spec: {podSelector: {matchLabels: {pod: a}}, policyTypes: [Ingress]}
-    expect: {default: allow, deny: ["* -> x/a"]}
+RELABELLED = f"""{CLOSED}\
   - name: relabelled
-    label: {x/b: {colour: green}, "y": {colour: green}}
-    expect: {default: allow, deny: ["* -> x/a"]}
+    label: {{x/b: {{colour: green}}, "y": {{colour: green}}}}
+    expect: {{default: allow, deny: ["* -> x/a"]}}
 """
 
 
