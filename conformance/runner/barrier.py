@@ -80,14 +80,18 @@ def with_canaries(world: World) -> World:
 
 
 class Barrier:
-    """The canaries of one arena, and what must be seen of them. Where there are none, it has nothing to show."""
+    """The canaries of one arena, and what must be seen of them. Where there are none, it has nothing to show.
 
-    def __init__(self, arena: Arena) -> None:
+    `unseen` are the events that did not show in any arena yet and so are no longer waited for; more are added to it.
+    """
+
+    def __init__(self, arena: Arena, unseen: set[Event]) -> None:
         self._arena = arena
         refs = [pod.ref for pod in arena.world.pods.values() if pod.namespace == CANARY]
         self._pairs = tuple(zip(refs, (*refs[1:], *refs[:1]), strict=True))
         self._turn: Counter[Event] = Counter()
-        self._in_use = set(Event) if refs else set()
+        self._all = frozenset(Event) if refs else frozenset()
+        self._unseen = unseen
         self._closed = False
 
     def close(self) -> Mapping[Flow, bool]:
@@ -96,7 +100,8 @@ class Barrier:
             return {}
         self._closed = True
         self._arena.apply_policy(_by_label())
-        return dict.fromkeys((flow for event, turn in _DOORS for flow in self._flows(event, turn)), False)
+        doors = [(event, turn) for event, turn in _DOORS if event in self._in_use]
+        return dict.fromkeys((flow for event, turn in doors for flow in self._flows(event, turn)), False)
 
     def behind(self, actions: Iterable[Action]) -> Mapping[Flow, bool]:
         """Change the canaries by events like those of these actions; return what must be seen of them once the plugin has heard of all."""
@@ -116,7 +121,11 @@ class Barrier:
     def give_up(self, flows: Iterable[Flow]) -> None:
         """Wait no more for the events that these flows were to show: they do not show on this plugin."""
         doors = {(flow.port, flow.protocol) for flow in flows}
-        self._in_use -= {event for (event, _), door in _DOORS.items() if door in doors}
+        self._unseen |= {event for (event, _), door in _DOORS.items() if door in doors}
+
+    @property
+    def _in_use(self) -> frozenset[Event]:
+        return self._all - self._unseen
 
     def _flip(self, event: Event, opened: str, closed: str) -> None:
         match event:

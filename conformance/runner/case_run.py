@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from conformance.errors import CannotShow, ConformanceError
 from conformance.judge.compare import case_verdict, disagreements, early_observation, judge_early
 from conformance.judge.explain import explain
-from conformance.model.case import CreatePod, DeletePolicy
+from conformance.model.case import ApplyPolicy, CreatePod, DeletePolicy
 from conformance.model.flow import flows
-from conformance.model.matrix import Cell, CellVerdict, Observed
+from conformance.model.matrix import Cell, CellVerdict
 from conformance.model.state import State
 from conformance.model.verdict import CaseResult, StepResult, Verdict
 from conformance.model.world import address_in
 from conformance.oracle.evaluate import evaluate
 from conformance.runner.carrying_out import carry_out, take_back
-from conformance.runner.settling import Settling
-from conformance.runner.watching import PACE, Watched, findings, summary, watch
+from conformance.runner.watching import Watched, findings, summary, watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -25,24 +23,14 @@ if TYPE_CHECKING:
     from conformance.model.case import Action, Case, Expectation, Step
     from conformance.model.decision import Decision
     from conformance.model.flow import Flow
-    from conformance.model.matrix import Observation
     from conformance.runner.barrier import Barrier
+    from conformance.runner.reading import Reader
     from conformance.runner.settling import Settled
     from conformance.runner.target import Arena
     from conformance.runner.timeouts import Clock, Timeouts
 
 #: Most pairs of a step's findings that get commands to reproduce them: the first few are enough to see the rest.
 _REPRODUCED = 3
-#: A silent flow is given this many times the longest silence before an answer of the last reading in which everything passed.
-_PATIENCE = 4.0
-
-
-@dataclass(slots=True)
-class Baseline:
-    """What is known to connect without policies, and the longest silence before any of its answers, then or later."""
-
-    open_flows: frozenset[Flow] = frozenset()
-    longest_silence: float = 0.0
 
 
 class CaseRun:
@@ -57,7 +45,7 @@ class CaseRun:
         self,
         case: Case,
         arena: Arena,
-        baseline: Baseline,
+        reader: Reader,
         barrier: Barrier | None,
         timeouts: Timeouts,
         clock: Clock,
@@ -65,7 +53,7 @@ class CaseRun:
     ) -> None:
         self._case = case
         self._arena = arena
-        self._baseline = baseline
+        self._reader = reader
         self._barrier = barrier
         self._timeouts = timeouts
         self._clock = clock
@@ -76,6 +64,7 @@ class CaseRun:
         self._steps: list[StepResult] = []
         self._notes: list[str] = []
         self._shown: Mapping[Flow, bool] = {}
+        self._ended: Sequence[str] = ()
         self.clean = False
         self.unshown = False
         self.saw_blocked = False
@@ -107,20 +96,16 @@ class CaseRun:
         self._see_families()
         tried = self._flows()
         # What was open before is no baseline for pods and labels that the case has changed since.
-        known = frozenset() if self._case.setup else self._baseline.open_flows
+        known = frozenset() if self._case.setup else self._reader.open_flows
         new = [flow for flow in tried if flow not in known]
         if new:
             self._progress("reading the world without policies")
-            settled = self._settle(dict.fromkeys(new, True), self._timeouts.connect, hold=0.0)
+            settled = self._reader.connect(new)
             if settled.verdicts:
                 return _not_connected(settled)
-            longest = max(settled.observations[flow].waited for flow in new)
-            self._baseline.longest_silence = max(
-                self._baseline.longest_silence, min(longest, self._timeouts.probe_ceiling)
-            )
         self._shown = dict.fromkeys(tried, True)
         if self._barrier is not None and (closed := self._barrier.close()):
-            self._barrier.give_up(self._settle(closed, self._timeouts.settle, hold=0.0).verdicts)
+            self._barrier.give_up(self._reader.settle(closed, canaries=closed).verdicts)
         return ""
 
     def _run_steps(self) -> str:
@@ -152,10 +137,9 @@ class CaseRun:
     ) -> StepResult:
         began = self._clock.now()
         expected = {flow: expect.allows(flow) for flow in decisions}
-        changes = any(self._shown.get(flow) is not wanted for flow, wanted in expected.items())
         lasting = {flow: wanted for flow, wanted in expected.items() if self._shown.get(flow) is wanted}
         watched = self._watch(step, lasting) if step.restarts else Watched()
-        settled, behind = self._settle_step(expected, actions, step.hold, changes=changes)
+        settled, behind = self._settle_step(expected, actions, step.hold)
         self._shown = expected
         if settled.flipped and not settled.verdicts:
             flipped = ", ".join(sorted(str(flow) for flow in settled.flipped))
@@ -180,31 +164,41 @@ class CaseRun:
         )
 
     def _watch(self, step: Step, lasting: Mapping[Flow, bool]) -> Watched:
-        watched = watch(self._probe_briefly, lasting, self._arena.still_away, self._clock, self._timeouts)
+        watched = watch(self._reader.briefly, lasting, self._arena.still_away, self._clock, self._timeouts)
         self._notes.append(f"step {step.name!r}: {summary(watched)}")
         return watched
 
     def _settle_step(
-        self, expected: Mapping[Flow, bool], actions: Sequence[Action], hold: float, *, changes: bool
+        self, expected: Mapping[Flow, bool], actions: Sequence[Action], hold: float | None
     ) -> tuple[Settled, float | None]:
         """Settle a step and the canaries behind it; return what became of it, and the seconds that the canaries took.
 
-        Canaries that never show accuse nobody. A step that changes nothing, and has none, must stay as it is for longer.
+        `hold` is the least time that it must stay as it is; None where it is not held. Canaries that never show accuse nobody.
         """
         barrier, began = self._barrier, self._clock.now()
-        canaries = barrier.behind(actions) if barrier else {}
-        proven = changes or barrier is None or barrier.proves(actions)
-        least = self._timeouts.hold if proven else self._timeouts.quiet
-        both = self._settle({**expected, **canaries}, self._timeouts.settle, max(hold, least), since=began)
+        if barrier is None:
+            return self._reader.settle(expected, hold=self._held(hold, proven=True)), None
+        changing = [flow for flow, wanted in expected.items() if self._shown.get(flow) is not wanted]
+        canaries = barrier.behind(actions)
+        both = self._reader.settle(
+            {**expected, **canaries},
+            hold=self._held(hold, proven=bool(changing) or barrier.proves(actions)),
+            first=[*changing, *canaries],
+            canaries=canaries,
+            since=began,
+        )
         settled, behind = both.of(expected), both.of(canaries)
-        if barrier is None or not behind.verdicts:
+        if not behind.verdicts:
             return settled, max(behind.latencies.values(), default=0.0) if canaries else None
         barrier.give_up(behind.verdicts)
-        self._notes.append(f"canaries did not show what they must within {self._timeouts.settle:g} s: {_some(behind)}")
+        self._notes.append(f"canaries did not show what they must within {self._timeouts.behind:g} s: {_some(behind)}")
         if not settled.verdicts:
-            least = self._timeouts.hold if changes else self._timeouts.quiet
-            settled = self._settle(expected, self._timeouts.settle, max(hold, least))
+            settled = self._reader.settle(expected, hold=self._held(hold, proven=bool(changing)))
         return settled, None
+
+    def _held(self, least: float | None, *, proven: bool) -> float:
+        """How long a step must stay as it is: longer where nothing shows that its changes were heard of."""
+        return 0.0 if least is None else max(least, self._timeouts.hold if proven else self._timeouts.quiet)
 
     def _early(
         self, step: Step, expected: Mapping[Flow, bool], decisions: Mapping[Flow, Decision], settled: Settled
@@ -231,13 +225,13 @@ class CaseRun:
     def _clean_up(self, verdict: Verdict) -> Verdict:
         """Leave the arena as if no policy had ever been; what stays closed is a finding of this case."""
         self._progress("cleaning up")
-        undone = (*self._done, *map(DeletePolicy, self._state.policies))
+        self._ended = tuple(self._state.policies)
         try:
             take_back(self._state, self._world, self._arena)
             self._state = State(self._arena.world)
             tried = self._flows()
             began = self._clock.now()
-            settled, _ = self._settle_step(dict.fromkeys(tried, True), undone, hold=0.0, changes=True)
+            settled = self._settle_open(dict.fromkeys(tried, True))
         except ConformanceError as error:
             self._notes.append(f"the arena is given up, since it could not be put back: {error.message}")
             return verdict
@@ -245,8 +239,7 @@ class CaseRun:
             self.clean = True
             # What is open again after a break was seen to be closed before: nothing of it is left to come.
             self.unshown = any(cell.verdict is not CellVerdict.BREAK for step in self._steps for cell in step.findings)
-            self._baseline.open_flows = frozenset(tried)
-            self._baseline.longest_silence = max((each.waited for each in settled.observations.values()), default=0.0)
+            self._reader.all_pass(settled)
             return verdict
         cells = _cells(settled, dict.fromkeys(tried, True), evaluate(self._state, tried))
         self.saw_blocked |= any(cell.verdict in {CellVerdict.BREAK, CellVerdict.UNSTABLE} for cell in cells)
@@ -265,33 +258,19 @@ class CaseRun:
         )
         return max(verdict, case_verdict(cells), key=(Verdict.PASS, Verdict.ERROR, Verdict.FAIL).index)
 
-    def _settle(
-        self, expected: Mapping[Flow, bool], deadline: float, hold: float, since: float | None = None
-    ) -> Settled:
-        settling = Settling(self._probe, expected, self._clock, patient=self._probe_patiently, since=since)
-        return settling.run(deadline=deadline, hold=hold)
+    def _settle_open(self, expected: Mapping[Flow, bool]) -> Settled:
+        """Settle what is to be as if no policy had ever been.
 
-    def _probe(self, tried: Sequence[Flow]) -> Mapping[Flow, Observation]:
-        return self._arena.probe(tried, self._silence())
-
-    def _probe_patiently(self, tried: Sequence[Flow]) -> Mapping[Flow, Observation]:
-        """Give silent flows all the time that there is; an answer that would else have been missed makes later readings wait for it."""
-        seen = self._arena.probe(tried, self._timeouts.probe_ceiling)
-        answers = [each.waited for each in seen.values() if each.observed is Observed.ALLOWED]
-        if max(answers, default=0.0) > self._silence():
-            self._baseline.longest_silence = max(answers)
-        return seen
-
-    def _probe_briefly(self, tried: Sequence[Flow]) -> Mapping[Flow, Observation]:
-        """Give silent flows less time than usual: silence accuses nobody here, and the next reading shows more than a longer one."""
-        return self._arena.probe(tried, min(self._silence(), max(PACE, self._baseline.longest_silence * _PATIENCE)))
-
-    def _silence(self) -> float:
-        """How long a flow may be silent before it counts as dropped: several times the longest silence before an answer that was seen."""
-        most = self._timeouts.probe_ceiling
-        if not self._baseline.longest_silence:
-            return most
-        return min(most, max(self._timeouts.probe_floor, self._baseline.longest_silence * _PATIENCE))
+        The end of a policy that blocked something shows in the cells themselves. Only where it does not in time are canaries changed behind it,
+        to tell an implementation that is behind from one that left something closed.
+        """
+        ends: list[Action] = [*self._done, *map(DeletePolicy, self._ended)]
+        others = [each for each in ends if not isinstance(each, (ApplyPolicy, DeletePolicy))]
+        shows = not all(self._shown.values())
+        settled, _ = self._settle_step(expected, others if shows else ends, hold=None)
+        if settled.verdicts and shows and self._barrier is not None:
+            settled, _ = self._settle_step(expected, ends, hold=None)
+        return settled
 
     def _see_families(self) -> None:
         """Raise CannotShow where something that the case tries has no address of one of its families: it would show less than it says."""

@@ -11,7 +11,8 @@ from conformance.model.case import Tier
 from conformance.model.default_world import default_world
 from conformance.model.verdict import CaseResult, Verdict
 from conformance.runner.barrier import Barrier, with_canaries
-from conformance.runner.case_run import Baseline, CaseRun
+from conformance.runner.case_run import CaseRun
+from conformance.runner.reading import Reader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from conformance.model.case import Case
     from conformance.model.waiver import Waiver
     from conformance.model.world import World
+    from conformance.runner.barrier import Event
     from conformance.runner.target import Arena, Target
 
 
@@ -36,11 +38,24 @@ def _silent(_: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """How a run judges: timeouts other than the target's, features that the implementation does not claim, known deviations."""
+    """How a run judges: timeouts other than the target's, features that the implementation does not claim, known deviations.
+
+    Without `canaries` it waits longer instead of seeing that a step was heard of; it is there to measure what they are worth.
+    """
 
     timeouts: Mapping[str, float] = field(default_factory=dict)
     unsupported: Mapping[str, str] = field(default_factory=dict)
     waivers: Sequence[Waiver] = ()
+    canaries: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class _InUse:
+    """An arena, and what is kept for it from case to case."""
+
+    arena: Arena
+    reader: Reader
+    barrier: Barrier | None
 
 
 class Session:
@@ -67,12 +82,11 @@ class Session:
         self._timeouts = target.timeouts.updated(self._rules.timeouts)
         self._name = name
         self._world = world or default_world()
-        if not target.at_once:
+        if self._rules.canaries and not target.at_once:
             self._world = with_canaries(self._world)
         self._progress = progress
-        self._arena: Arena | None = None
-        self._baseline = Baseline()
-        self._barrier: Barrier | None = None
+        self._in_use: _InUse | None = None
+        self._unseen: set[Event] = set()
         self._opened = 0
         self._failures = 0
         self._enforces = False
@@ -81,7 +95,7 @@ class Session:
     @property
     def unsupported(self) -> Mapping[str, str]:
         """Features that cannot be judged here, with the reasons."""
-        return {**(self._arena.unsupported if self._arena else {}), **self._rules.unsupported}
+        return {**(self._in_use.arena.unsupported if self._in_use else {}), **self._rules.unsupported}
 
     def open(self) -> None:
         """Bring up an arena now, rather than with the first case; TargetUnavailable where that is not possible."""
@@ -90,7 +104,7 @@ class Session:
     def run(self, case: Case) -> CaseResult:
         """Run one case; TargetUnavailable where there is nothing to run it on."""
         try:
-            arena = self._usable_arena()
+            live = self._usable_arena()
         except ArenaFailed as error:
             if self._failures >= _FAILURES_IN_A_ROW:
                 raise
@@ -102,7 +116,7 @@ class Session:
         if missing:
             reason = "; ".join(f"{feature}: {unsupported[feature]}" for feature in missing)
             return CaseResult(case, Verdict.UNSUPPORTED, reason=reason)
-        run = CaseRun(case, arena, self._baseline, self._barrier, self._timeouts, self._target.clock, self._progress)
+        run = CaseRun(case, live.arena, live.reader, live.barrier, self._timeouts, self._target.clock, self._progress)
         try:
             result = run.run()
         except Exception as error:  # noqa: BLE001 -- a bug of ours must not look like a verdict on an implementation
@@ -125,22 +139,25 @@ class Session:
         """Remove the arena. Calling it twice is fine."""
         self._give_up()
 
-    def _usable_arena(self) -> Arena:
-        if self._arena is None:
+    def _usable_arena(self) -> _InUse:
+        if self._in_use is None:
             self._opened += 1
             self._progress("bringing up the probe pods")
             self._failures += 1
-            self._arena = self._target.open_arena(self._world, f"{self._name}-{self._opened}")
+            arena = self._target.open_arena(self._world, f"{self._name}-{self._opened}")
             self._failures = 0
             self._doubtful = False
-            self._baseline = Baseline()
-            self._barrier = None if self._target.at_once else Barrier(self._arena)
-        return self._arena
+            self._in_use = _InUse(
+                arena,
+                Reader(arena, self._timeouts, self._target.clock),
+                None if self._target.at_once else Barrier(arena, self._unseen),
+            )
+        return self._in_use
 
     def _give_up(self) -> None:
-        arena, self._arena = self._arena, None
-        if arena is not None:
-            arena.close()
+        given_up, self._in_use = self._in_use, None
+        if given_up is not None:
+            given_up.arena.close()
 
     def _without_arena(self, result: CaseResult) -> CaseResult:
         """Give the arena up; that it cannot be removed changes nothing about what was seen."""

@@ -1,4 +1,4 @@
-"""Reading a system that moves: read until every cell agrees, leave it alone, and read it again.
+"""Reading a system that moves: read until what is to change agrees, leave it alone, and read everything.
 
 A change of a NetworkPolicy takes effect some time after the API server's answer, cell by cell, and there is no signal for it. One
 reading therefore proves nothing, and neither does a fixed sleep.
@@ -18,8 +18,6 @@ from conformance.model.matrix import CellVerdict, Observed
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
-    from tenacity import RetryCallState
-
     from conformance.model.flow import Flow
     from conformance.model.matrix import Observation
     from conformance.runner.timeouts import Clock
@@ -31,6 +29,8 @@ CONFIRMATIONS = 3
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 0.5
 #: After this part of the deadline, what still disagrees is read with the most patience that there is.
 _PATIENT = 0.5
+#: What of the deadline an implementation is given after its canaries have shown, if they came late.
+_AFTER_CANARIES = 1 / 3
 
 
 @dataclass(slots=True)
@@ -64,7 +64,8 @@ class Settled:
 class Settling:
     """One step's reading. `expected` says of every flow whether it must pass, `since` when the changes were made that must show.
 
-    `patient` reads as `read` does and gives silent flows more time: it is what an accusation rests on.
+    `patient` reads as `read` does and gives silent flows more time: it is what an accusation rests on. `canaries` are flows that show how far the
+    implementation has come: until they agree, and for a while after that, it is behind and not wrong.
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class Settling:
         *,
         patient: Read | None = None,
         since: float | None = None,
+        canaries: Collection[Flow] = (),
     ) -> None:
         self._read = read
         self._patient = patient or read
@@ -82,6 +84,9 @@ class Settling:
         self._clock = clock
         self._start = clock.now() if since is None else since
         self._reading_began = self._start
+        self._read_last: Sequence[Flow] = ()
+        self._canaries_left = set(canaries)
+        self._canaries_shown = 0.0
         self._last: dict[Flow, CellVerdict] = {}
         self._measured: dict[Flow, CellVerdict] = {}
         self._against: dict[Flow, Observation] = {}
@@ -89,23 +94,32 @@ class Settling:
         self._agreed: set[Flow] = set()
         self._settled = Settled()
 
-    def run(self, *, deadline: float, hold: float) -> Settled:
-        """Settle and hold until both succeed, or until a reading that began after `deadline` seconds disagrees for certain."""
-        pending: Sequence[Flow] = tuple(self._expected)
+    def run(
+        self, *, deadline: float, hold: float, first: Sequence[Flow] | None = None, ceiling: float = 0.0
+    ) -> Settled:
+        """Settle and hold until both succeed, or until a reading that began after `deadline` seconds disagrees for certain.
+
+        `first` are the flows that are to change: they, and what disagrees, are read until they agree, and everything is read after the hold; by
+        default everything is read at the beginning too. `ceiling` is how far the deadline moves at most while canaries do not agree.
+        """
+        self._deadline, self._ceiling = deadline, max(deadline, ceiling)
+        pending: Sequence[Flow] = tuple(self._expected) if first is None else first
         while True:
-            pending = self._settle(pending, deadline)
-            if pending and self._accuse(pending, hold):
+            pending = self._settle(pending) if pending else ()
+            if pending and self._accuse(self._all_against(pending), hold):
+                return self._settled
+            if not pending and not hold and len(self._read_last) == len(self._expected):
                 return self._settled
             self._clock.sleep(hold)
             pending = self._disagreeing(tuple(self._expected), self._read)
             if not pending:
                 return self._settled
-            if self._late(deadline):
+            if self._late():
                 self._accuse(pending, hold)
                 return self._settled
             self._clock.sleep(_FIRST_PAUSE)
 
-    def _settle(self, flows: Sequence[Flow], deadline: float) -> Sequence[Flow]:
+    def _settle(self, flows: Sequence[Flow]) -> Sequence[Flow]:
         """Read until all agree, each time only what disagreed; return what still does in a reading that began after the deadline.
 
         A reading may take long, where a stream breaks or a node is slow. What it saw is of its beginning, and an implementation is to
@@ -115,20 +129,22 @@ class Settling:
 
         def attempt() -> Sequence[Flow]:
             nonlocal pending
-            patient = self._clock.now() - self._start >= deadline * _PATIENT
+            patient = self._clock.now() - self._start >= self._deadline * _PATIENT
             pending = self._disagreeing(pending, self._patient if patient else self._read)
             return pending
-
-        def late(_: RetryCallState) -> bool:
-            return self._late(deadline)
 
         return Retrying(
             sleep=self._clock.sleep,
             wait=wait_exponential(multiplier=_FIRST_PAUSE, max=_LONGEST_PAUSE),
-            stop=late,
+            stop=lambda _: self._late(),
             retry=retry_if_result(bool),
             retry_error_callback=lambda _: pending,
         )(attempt)
+
+    def _all_against(self, pending: Sequence[Flow]) -> Sequence[Flow]:
+        """Return, of what was read and of what was not yet, all that disagrees: a finding is to be complete."""
+        unread = [flow for flow in self._expected if flow not in self._last]
+        return [*pending, *self._disagreeing(unread, self._patient)] if unread else pending
 
     def _disagreeing(self, flows: Sequence[Flow], read: Read) -> Sequence[Flow]:
         observations = self._look(flows, read)
@@ -154,18 +170,30 @@ class Settling:
         self._in_a_row[flow] = 0
         if flow not in self._agreed:
             self._agreed.add(flow)
+            self._see_canary(flow)
             if before is not None:
                 self._settled.latencies[flow] = self._reading_began - self._start + _showed_after(seen)
 
+    def _see_canary(self, flow: Flow) -> None:
+        if flow in self._canaries_left:
+            self._canaries_left.remove(flow)
+            self._canaries_shown = self._reading_began - self._start
+
     def _look(self, flows: Sequence[Flow], read: Read) -> Mapping[Flow, Observation]:
         self._reading_began = self._clock.now()
+        self._read_last = flows
         observations = read(flows)
         self._settled.readings += 1
         self._settled.attempts.update(flows)
         self._settled.observations.update(observations)
         return observations
 
-    def _late(self, deadline: float) -> bool:
+    def _late(self) -> bool:
+        """Tell whether the last reading began after the deadline, which canaries that came late have moved."""
+        if self._canaries_left:
+            deadline = self._ceiling
+        else:
+            deadline = min(self._ceiling, max(self._deadline, self._canaries_shown + self._deadline * _AFTER_CANARIES))
         return self._reading_began - self._start >= deadline
 
     def _accuse(self, flows: Sequence[Flow], hold: float) -> bool:

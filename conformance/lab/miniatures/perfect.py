@@ -46,7 +46,7 @@ class PerfectTarget:
 
     def __init__(self) -> None:
         self.clock = VirtualClock()
-        self.timeouts = Timeouts()
+        self.timeouts = Timeouts(hold=0.0, quiet=0.0)
 
     def describe(self) -> Description:
         return Description("mini:perfect", "mini-perfect", conformance.__version__)

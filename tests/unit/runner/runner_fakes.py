@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from conformance.lab.miniatures.perfect import PerfectArena, PerfectTarget
 from conformance.model.matrix import Observation, Observed
+from conformance.runner.timeouts import Timeouts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -125,6 +126,7 @@ class ScriptedTarget(PerfectTarget):
 
     def __init__(self) -> None:
         super().__init__()
+        self.timeouts = Timeouts()
         self.script = Script()
 
     def open_arena(self, world: World, name: str) -> ScriptedArena:

@@ -178,7 +178,7 @@ def test_what_agrees_in_every_short_reading_and_flips_in_every_long_one_is_unsta
 
 def test_it_ends_although_everything_flips_and_nothing_is_waited_for() -> None:
     turns = iter([*"+-" * 5000])
-    watch = Watch({A: lambda _: next(turns)}, hold=0.0, deadline=1.0, seconds=lambda _: 0.0)
+    watch = Watch({A: lambda _: next(turns)}, hold=1e-9, deadline=1.0, seconds=lambda _: 0.0)
     assert watch.verdicts == {A: CellVerdict.UNSTABLE}
 
 

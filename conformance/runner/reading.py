@@ -1,0 +1,89 @@
+"""How an arena is read: with how much patience for silence, learnt from the answers of that arena."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from conformance.model.matrix import Observed
+from conformance.runner.settling import Settling
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from conformance.model.flow import Flow
+    from conformance.model.matrix import Observation
+    from conformance.runner.settling import Settled
+    from conformance.runner.target import Arena
+    from conformance.runner.timeouts import Clock, Timeouts
+
+#: A silent flow is given this many times the longest silence before an answer of the last reading in which everything passed.
+_PATIENCE = 4.0
+#: Where silence accuses nobody, and the next reading shows more than a longer one: a flow is given at least this many seconds.
+_BRIEF = 0.2
+
+
+class Reader:
+    """Reads one arena from its first case to its last.
+
+    `open_flows` are known to connect without policies. What is known of the silence before answers is learnt from readings in which
+    everything passed, and from answers that only the most patient readings had.
+    """
+
+    def __init__(self, arena: Arena, timeouts: Timeouts, clock: Clock) -> None:
+        self._arena = arena
+        self._timeouts = timeouts
+        self._clock = clock
+        self._longest_silence = 0.0
+        self.open_flows: frozenset[Flow] = frozenset()
+
+    def connect(self, flows: Sequence[Flow]) -> Settled:
+        """Wait until all of them pass, in a world without policies."""
+        settled = self.settle(dict.fromkeys(flows, True), deadline=self._timeouts.connect)
+        if not settled.verdicts:
+            longest = max((settled.observations[flow].waited for flow in flows), default=0.0)
+            self._longest_silence = max(self._longest_silence, min(longest, self._timeouts.probe_ceiling))
+        return settled
+
+    def all_pass(self, settled: Settled) -> None:
+        """Take over what a reading showed in which everything passed, without any policy."""
+        self.open_flows = frozenset(settled.observations)
+        self._longest_silence = max((each.waited for each in settled.observations.values()), default=0.0)
+
+    def settle(
+        self,
+        expected: Mapping[Flow, bool],
+        *,
+        deadline: float | None = None,
+        hold: float = 0.0,
+        first: Sequence[Flow] | None = None,
+        canaries: Collection[Flow] = (),
+        since: float | None = None,
+    ) -> Settled:
+        """Settle and hold, by default within the time that a change may take; see `Settling`."""
+        settling = Settling(
+            self._probe, expected, self._clock, patient=self._probe_patiently, since=since, canaries=canaries
+        )
+        within = self._timeouts.settle if deadline is None else deadline
+        return settling.run(deadline=within, hold=hold, first=first, ceiling=self._timeouts.behind)
+
+    def briefly(self, flows: Sequence[Flow]) -> Mapping[Flow, Observation]:
+        """Give silent flows less time than usual."""
+        return self._arena.probe(flows, min(self._silence(), max(_BRIEF, self._longest_silence * _PATIENCE)))
+
+    def _probe(self, flows: Sequence[Flow]) -> Mapping[Flow, Observation]:
+        return self._arena.probe(flows, self._silence())
+
+    def _probe_patiently(self, flows: Sequence[Flow]) -> Mapping[Flow, Observation]:
+        """Give silent flows all the time that there is; an answer that would else have been missed makes later readings wait for it."""
+        seen = self._arena.probe(flows, self._timeouts.probe_ceiling)
+        answers = [each.waited for each in seen.values() if each.observed is Observed.ALLOWED]
+        if max(answers, default=0.0) > self._silence():
+            self._longest_silence = max(answers)
+        return seen
+
+    def _silence(self) -> float:
+        """How long a flow may be silent before it counts as dropped: several times the longest silence before an answer that was seen."""
+        most = self._timeouts.probe_ceiling
+        if not self._longest_silence:
+            return most
+        return min(most, max(self._timeouts.probe_floor, self._longest_silence * _PATIENCE))
