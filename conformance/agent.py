@@ -23,7 +23,6 @@ Silence is said of a flow only after several packets: one that got lost, or an a
 from __future__ import annotations
 
 import argparse
-import contextlib
 import errno
 import fcntl
 import functools
@@ -35,7 +34,6 @@ import pathlib
 import random
 import resource
 import select
-import selectors
 import signal
 import socket
 import struct
@@ -68,8 +66,10 @@ REFUSALS = {
 SOURCE_PORTS = range(20000, 60000)
 IN_FLIGHT = 500  # sockets that a client keeps open at once; the rest of a batch waits its turn
 IDLE_SERVER_SECONDS = 10.0
-UDP_TRIES = 3  # one lost datagram must not look like a policy
-STREAM_TRIES = 2  # nor one lost SYN: the kernel sends it again only after a second
+#: After these parts of its timeout a probe is tried again: one lost datagram must not look like a policy, nor one lost SYN, which the kernel
+#: sends again only after a second.
+AGAIN = {"UDP": (1 / 3, 2 / 3), "TCP": (1 / 2,), "SCTP": (1 / 2,)}
+ANY_ADDRESS = {socket.AF_INET: "0.0.0.0", socket.AF_INET6: "::"}  # noqa: S104 -- of the source, and the server is there to be reached
 STALL = 0.1  # an agent that looks so much too late at its clock was not running, and gives its probes their time again
 LONGEST_ANSWER = 512
 MOST_TIMEOUTS = 3
@@ -84,24 +84,31 @@ class Loop:
     """Sockets and timers in one thread."""
 
     def __init__(self) -> None:
-        self.selector = selectors.DefaultSelector()
-        self.timers: list[tuple[float, int, Callable[[], None]]] = []
+        self.epoll = select.epoll()
+        self.calls: dict[int, Callable[[], object]] = {}
+        self.timers: list[tuple[float, int, Callable[[], object]]] = []
         self.order = itertools.count()
 
-    def at(self, moment: float, call: Callable[[], None]) -> None:
+    def at(self, moment: float, call: Callable[[], object]) -> None:
         heapq.heappush(self.timers, (moment, next(self.order), call))
 
-    def watch(self, sock: socket.socket | int, events: int, call: Callable[[], None]) -> None:
-        self.selector.register(sock, events, call)
+    def watch(self, fd: int, events: int, call: Callable[[], object]) -> None:
+        """Call when something happens; for one that is watched already, from now on in another way."""
+        (self.epoll.modify if fd in self.calls else self.epoll.register)(fd, events)
+        self.calls[fd] = call
 
-    def forget(self, sock: socket.socket) -> None:
-        self.selector.unregister(sock)
+    def close(self, sock: socket.socket) -> None:
+        """Close a socket; the kernel stops watching it then."""
+        self.calls.pop(sock.fileno(), None)
+        sock.close()
 
     def run(self) -> None:
         while True:
             wait = max(0.0, self.timers[0][0] - time.monotonic()) if self.timers else None
-            for key, _ in self.selector.select(wait):
-                key.data()
+            happened = self.epoll.poll(wait)
+            # Looked up before any is called: a call may close a socket, and open another of its number.
+            for call in [self.calls[fd] for fd, _ in happened if fd in self.calls]:
+                call()
             now = time.monotonic()
             while self.timers and self.timers[0][0] <= now:
                 heapq.heappop(self.timers)[2]()
@@ -116,7 +123,7 @@ class Servers:
             number, _, protocol = text.partition("/")
             for sock in listeners(int(number), protocol):
                 handler = self.datagram if protocol == "UDP" else self.accept
-                loop.watch(sock, selectors.EVENT_READ, functools.partial(handler, sock))
+                loop.watch(sock.fileno(), select.EPOLLIN, functools.partial(handler, sock))
 
     def accept(self, listener: socket.socket) -> None:
         for _ in range(64):
@@ -124,25 +131,22 @@ class Servers:
                 sock, _ = listener.accept()
             except OSError:
                 return
-            sock.setblocking(False)
-            self.loop.watch(sock, selectors.EVENT_READ, functools.partial(self.answer, sock))
-            self.loop.at(time.monotonic() + IDLE_SERVER_SECONDS, functools.partial(self.close, sock))
+            if not self.answer(sock):
+                self.loop.watch(sock.fileno(), select.EPOLLIN, functools.partial(self.answer, sock))
+                self.loop.at(time.monotonic() + IDLE_SERVER_SECONDS, functools.partial(self.loop.close, sock))
 
-    def answer(self, sock: socket.socket) -> None:
+    def answer(self, sock: socket.socket) -> bool:
+        """Answer a connection and close it; return False where its nonce has not come yet."""
         try:
-            nonce = sock.recv(256)
+            nonce = sock.recv(256, socket.MSG_DONTWAIT)
             if nonce:
-                sock.send(self.identity + b" " + nonce.strip() + b"\n")
+                sock.send(self.identity + b" " + nonce.strip() + b"\n", socket.MSG_DONTWAIT)
         except BlockingIOError:
-            return
+            return False
         except OSError:
             pass
-        self.close(sock)
-
-    def close(self, sock: socket.socket) -> None:
-        if sock.fileno() >= 0:
-            self.loop.forget(sock)
-            sock.close()
+        self.loop.close(sock)
+        return True
 
     def datagram(self, sock: socket.socket) -> None:
         for _ in range(64):
@@ -184,10 +188,11 @@ def listeners(port: int, protocol: str) -> list[socket.socket]:
 
 
 class Caller:
-    """What opens sockets for probes."""
+    """What opens sockets for probes, and has them tried again."""
 
     def __init__(self, loop: Loop) -> None:
         self.loop = loop
+        self.nonces = (b"%s%d" % (os.urandom(8).hex().encode() + b"-", number) for number in itertools.count())
         self.ports = itertools.cycle(SOURCE_PORTS)
         for _ in range(random.SystemRandom().randrange(len(SOURCE_PORTS))):
             next(self.ports)
@@ -195,17 +200,27 @@ class Caller:
     def done(self, batch: Batch, index: int, result: list[Any]) -> None:
         raise NotImplementedError
 
-    def socket(self, family: int, protocol: str) -> socket.socket:
+    def launch(self, probes: Sequence[Probe], timeout: float) -> None:
+        """Start probes of one timeout, try those that stay silent again, and end them as silent."""
+        for probe in probes:
+            probe.start()
+        began = time.monotonic()
+        for protocol, moments in AGAIN.items():
+            some = [probe for probe in probes if probe.protocol == protocol]
+            for part in moments if some else ():
+                self.loop.at(began + timeout * part, functools.partial(call_each, some, Probe.again))
+        self.loop.at(began + timeout, functools.partial(call_each, probes, Probe.silence))
+
+    def socket(self, family: socket.AddressFamily, protocol: str) -> socket.socket:
         """Return a new socket bound to a source port that was not used for a long time."""
         if protocol == "SCTP" and not supports_sctp():
             raise OSError(errno.EPROTONOSUPPORT, os.strerror(errno.EPROTONOSUPPORT))
         kind, number = KINDS[protocol]
-        sock = socket.socket(family, kind, number)
-        sock.setblocking(False)
+        sock = socket.socket(family, kind | socket.SOCK_NONBLOCK, number)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         for port in itertools.islice(self.ports, 200):
             try:
-                sock.bind(("", port))
+                sock.bind((ANY_ADDRESS[family], port))
             except OSError as error:
                 if error.errno != errno.EADDRINUSE:
                     sock.close()
@@ -214,6 +229,12 @@ class Caller:
                 return sock
         sock.close()
         raise OSError(errno.EADDRINUSE, "no free source port")
+
+
+def call_each(probes: Sequence[Probe], call: Callable[[Probe], None]) -> None:
+    for probe in probes:
+        if not probe.over:
+            call(probe)
 
 
 class Early(Caller):
@@ -232,16 +253,17 @@ class Early(Caller):
         self.listener.bind(EARLY_SOCKET)
         self.listener.listen(16)
         self.listener.setblocking(False)
-        loop.watch(self.listener, selectors.EVENT_READ, self.tell)
+        loop.watch(self.listener.fileno(), select.EPOLLIN, self.tell)
         self.again()
 
     def again(self) -> None:
         now = time.monotonic()
         if now - self.began > EARLY_SECONDS:
             return
-        for index, job in enumerate(self.jobs):
-            self.log[index][0] += 1
-            Probe(self, {"heard": 0.0}, index, job, EARLY_TIMEOUT).start()
+        for entry in self.log:
+            entry[0] += 1
+        probes = [Probe(self, {"heard": 0.0}, index, job, EARLY_TIMEOUT) for index, job in enumerate(self.jobs)]
+        self.launch(probes, EARLY_TIMEOUT)
         self.loop.at(now + EARLY_PAUSE, self.again)
 
     def done(self, batch: Batch, index: int, result: list[Any]) -> None:  # noqa: ARG002 -- as Caller has it
@@ -277,7 +299,7 @@ class Client(Caller):
         self.buffer, self.flying, self.early = b"", 0, early
         self.waiting: deque[Probe] = deque()
         os.set_blocking(0, False)
-        loop.watch(0, selectors.EVENT_READ, self.read)
+        loop.watch(0, select.EPOLLIN, self.read)
         self.say({"hello": 1, "sctp": supports_sctp(), "addresses": own_addresses(towards)})
 
     def say(self, message: Batch) -> None:
@@ -321,8 +343,12 @@ class Client(Caller):
 
     def fly(self) -> None:
         while self.waiting and self.flying < IN_FLIGHT:
-            self.flying += 1
-            self.waiting.popleft().start()
+            timeout = self.waiting[0].timeout
+            probes: list[Probe] = []
+            while self.waiting and self.flying < IN_FLIGHT and self.waiting[0].timeout == timeout:
+                self.flying += 1
+                probes.append(self.waiting.popleft())
+            self.launch(probes, timeout)
 
     def done(self, batch: Batch, index: int, result: list[Any]) -> None:
         self.flying -= 1
@@ -345,34 +371,30 @@ class Probe:
         self.client, self.batch, self.index, self.timeout = client, batch, index, timeout
         self.address, self.port, self.protocol = job
         self.family = socket.AF_INET6 if ":" in self.address else socket.AF_INET
-        self.nonce = os.urandom(8).hex().encode()
+        self.nonce = next(client.nonces)
         self.socks: list[socket.socket] = []
         self.answer = b""
         self.connected = False
-        self.again = False
+        self.given_more = False
         self.over = False
 
     def start(self) -> None:
         self.began = time.monotonic()
-        self.client.loop.at(self.began + self.timeout, self.silence)
-        if self.protocol == "UDP":
-            sock = self.open()
-            if sock is not None:
-                self.client.loop.watch(sock, selectors.EVENT_READ, functools.partial(self.receive, sock))
-                self.datagram(sock, 1)
-        else:
-            self.connect(1)
-
-    def connect(self, number: int) -> None:
-        """Try to connect, once more with every part of the timeout that passes in silence; the tries before go on."""
-        if self.connected or self.over:
-            return
         sock = self.open()
-        if sock is not None:
-            self.client.loop.watch(sock, selectors.EVENT_WRITE, functools.partial(self.send, sock))
-            if number < STREAM_TRIES:
-                moment = self.began + self.timeout * number / STREAM_TRIES
-                self.client.loop.at(moment, lambda: self.connect(number + 1))
+        if sock is None:
+            return
+        if self.protocol == "UDP":
+            self.client.loop.watch(sock.fileno(), select.EPOLLIN, functools.partial(self.receive, sock))
+            self.datagram(sock)
+        elif self.protocol == "SCTP" or not self.greet(sock):
+            self.client.loop.watch(sock.fileno(), select.EPOLLOUT, functools.partial(self.send, sock))
+
+    def again(self) -> None:
+        """Try once more: what may be lost is sent again, and the tries before go on."""
+        if self.protocol == "UDP":
+            self.datagram(self.socks[0])
+        elif not self.connected and (sock := self.open()) is not None:
+            self.client.loop.watch(sock.fileno(), select.EPOLLOUT, functools.partial(self.send, sock))
 
     def open(self) -> socket.socket | None:
         """Return a new socket on its way to the server; None where that ended the probe."""
@@ -392,38 +414,42 @@ class Probe:
             return None
         return sock
 
-    def datagram(self, sock: socket.socket, number: int) -> None:
-        if self.over:
-            return
+    def datagram(self, sock: socket.socket) -> None:
         try:
             sock.send(self.nonce)
         except BlockingIOError:
             pass
         except OSError as error:
             self.refuse(error.errno)
-            return
-        if number < UDP_TRIES:
-            moment = self.began + self.timeout * number / UDP_TRIES
-            self.client.loop.at(moment, lambda: self.datagram(sock, number + 1))
 
     def send(self, sock: socket.socket) -> None:
         if self.over:
             return
         if self.connected:  # by another try
-            self.client.loop.forget(sock)
-            sock.close()
+            self.client.loop.close(sock)
             return
         problem = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if problem:
             self.refuse(problem)
-            return
-        self.connected = True
+        else:
+            self.connected = True
+            self.greet(sock)
+
+    def greet(self, sock: socket.socket) -> bool:
+        """Send the nonce, and wait for its answer; return False where there is no connection yet.
+
+        On one machine a connection is often made by the time that it was asked for, which saves waiting to be told.
+        """
         try:
             sock.send(self.nonce + b"\n")
+        except BlockingIOError:
+            return False
         except OSError as error:
             self.refuse(error.errno)
-            return
-        self.client.loop.selector.modify(sock, selectors.EVENT_READ, functools.partial(self.receive, sock))
+            return True
+        self.connected = True
+        self.client.loop.watch(sock.fileno(), select.EPOLLIN, functools.partial(self.receive, sock))
+        return True
 
     def receive(self, sock: socket.socket) -> None:
         if self.over:
@@ -457,8 +483,8 @@ class Probe:
         due = max(self.began, heard) + self.timeout
         if now < due:
             self.client.loop.at(due, self.silence)
-        elif not self.again and now > due + STALL:
-            self.again = True
+        elif not self.given_more and now > due + STALL:
+            self.given_more = True
             self.client.loop.at(now + self.timeout, self.silence)
         elif self.answer:
             self.foreign()
@@ -482,9 +508,7 @@ class Probe:
     def end(self, outcome: str, identity: str = "", detail: str = "", *, silent: bool = False) -> None:
         self.over = True
         for sock in self.socks:
-            with contextlib.suppress(KeyError, ValueError):  # one that was not watched yet
-                self.client.loop.forget(sock)
-            sock.close()
+            self.client.loop.close(sock)
         now = time.monotonic()
         waited = now - max(self.began, self.batch["heard"])
         if not silent:
