@@ -70,6 +70,8 @@ IDLE_SERVER_SECONDS = 10.0
 #: sends again only after a second.
 AGAIN = {"UDP": (1 / 3, 2 / 3), "TCP": (1 / 2,), "SCTP": (1 / 2,)}
 ANY_ADDRESS = {socket.AF_INET: "0.0.0.0", socket.AF_INET6: "::"}  # noqa: S104 -- of the source, and the server is there to be reached
+MSG_MORE = 0x8000  # the answer goes with the end of the connection
+ABORT = struct.pack("ii", 1, 0)
 STALL = 0.1  # an agent that looks so much too late at its clock was not running, and gives its probes their time again
 LONGEST_ANSWER = 512
 MOST_TIMEOUTS = 3
@@ -140,7 +142,7 @@ class Servers:
         try:
             nonce = sock.recv(256, socket.MSG_DONTWAIT)
             if nonce:
-                sock.send(self.identity + b" " + nonce.strip() + b"\n", socket.MSG_DONTWAIT)
+                sock.send(self.identity + b" " + nonce.strip() + b"\n", socket.MSG_DONTWAIT | MSG_MORE)
         except BlockingIOError:
             return False
         except OSError:
@@ -192,7 +194,8 @@ class Caller:
 
     def __init__(self, loop: Loop) -> None:
         self.loop = loop
-        self.nonces = (b"%s%d" % (os.urandom(8).hex().encode() + b"-", number) for number in itertools.count())
+        prefix = os.urandom(8).hex().encode()
+        self.nonces = (b"%s-%d" % (prefix, number) for number in itertools.count())
         self.ports = itertools.cycle(SOURCE_PORTS)
         for _ in range(random.SystemRandom().randrange(len(SOURCE_PORTS))):
             next(self.ports)
@@ -217,7 +220,9 @@ class Caller:
             raise OSError(errno.EPROTONOSUPPORT, os.strerror(errno.EPROTONOSUPPORT))
         kind, number = KINDS[protocol]
         sock = socket.socket(family, kind | socket.SOCK_NONBLOCK, number)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if protocol == "TCP":  # half of the packets: the handshake's end goes with the nonce, and a reset ends it all
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 0)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, ABORT)
         for port in itertools.islice(self.ports, 200):
             try:
                 sock.bind((ANY_ADDRESS[family], port))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Self
 
 from conformance.model.world import IPFamily, Protocol, address_in
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _OVER = " over "
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, order=True)
 class Flow:
     """One new connection: from a pod or endpoint, to a pod, endpoint or Service, on a port.
 
@@ -29,6 +29,17 @@ class Flow:
     port: int
     protocol: Protocol
     family: IPFamily | None = None
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash((self.source, self.destination, self.port, self.protocol, self.family))
+
+    def __reduce__(self) -> tuple[type[Flow], tuple[object, ...]]:
+        """Travel without the hash, which is another in another process."""
+        return Flow, (self.source, self.destination, self.port, self.protocol, self.family)
 
     def __str__(self) -> str:
         over = f"{_OVER}{self.family}" if self.family else ""

@@ -28,6 +28,17 @@ def evaluate(state: State, flows: Iterable[Flow]) -> Mapping[Flow, Decision]:
     return {flow: evaluator.decide(flow) for flow in flows}
 
 
+def isolated(state: State) -> frozenset[tuple[str, Direction]]:
+    """Return the pods that policies isolate, and in which directions: only their flows are not as if there were no policy."""
+    return frozenset(
+        (pod.ref, direction)
+        for policy in state.policies.values()
+        for pod in state.world.pods.values()
+        for direction in Direction
+        if _isolates(policy, pod, direction)
+    )
+
+
 class Evaluator:
     """Decisions in one state; what many flows share is worked out once: where a pod stands, and whether peers match."""
 

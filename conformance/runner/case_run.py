@@ -13,7 +13,7 @@ from conformance.model.matrix import Cell, CellVerdict
 from conformance.model.state import State
 from conformance.model.verdict import CaseResult, StepResult, Verdict
 from conformance.model.world import address_in
-from conformance.oracle.evaluate import evaluate
+from conformance.oracle.evaluate import evaluate, isolated
 from conformance.runner.carrying_out import carry_out, take_back
 from conformance.runner.watching import Watched, findings, summary, watch
 
@@ -36,7 +36,8 @@ _REPRODUCED = 3
 class CaseRun:
     """The run of one case, and what it means for the arena.
 
-    `clean`: every change was confirmed by the target, and the arena reads as if no policy had ever been. `unshown`: a change did not take
+    `clean`: every change was confirmed by the target, and the arena reads as if no policy had ever been; `left_closed`: it does not.
+    Only what policies of the case could close is read again for that, unless something was found. `unshown`: a change did not take
     effect in its time, so that it may yet do so, in the middle of another case. `saw_blocked`: something was blocked, and not by chance:
     all that a step wanted blocked, or what had to pass.
     """
@@ -66,6 +67,7 @@ class CaseRun:
         self._shown: Mapping[Flow, bool] = {}
         self._ended: Sequence[str] = ()
         self.clean = False
+        self.left_closed = False
         self.unshown = False
         self.saw_blocked = False
 
@@ -95,10 +97,7 @@ class CaseRun:
         self._carry_out(self._case.setup)
         self._see_families()
         tried = self._flows()
-        # What was open before is no baseline for pods and labels that the case has changed since.
-        known = frozenset() if self._case.setup else self._reader.open_flows
-        new = [flow for flow in tried if flow not in known]
-        if new:
+        if new := self._reader.not_known_open(tried):
             self._progress("reading the world without policies")
             settled = self._reader.connect(new)
             if settled.verdicts:
@@ -129,8 +128,11 @@ class CaseRun:
 
     def _carry_out(self, actions: Sequence[Action]) -> None:
         for action in actions:
+            if not isinstance(action, (ApplyPolicy, DeletePolicy)):
+                self._reader.changed()
             self._state = carry_out(action, self._state, self._arena)
             self._done.append(action)
+        self._reader.isolated(isolated(self._state), self._state.world)
 
     def _read(
         self, step: Step, expect: Expectation, decisions: Mapping[Flow, Decision], actions: Sequence[Action]
@@ -229,7 +231,9 @@ class CaseRun:
         try:
             take_back(self._state, self._world, self._arena)
             self._state = State(self._arena.world)
-            tried = self._flows()
+            if any(step.findings for step in self._steps):
+                self._reader.changed()
+            tried = self._reader.not_known_open(self._flows())
             began = self._clock.now()
             settled = self._settle_open(dict.fromkeys(tried, True))
         except ConformanceError as error:
@@ -241,6 +245,7 @@ class CaseRun:
             self.unshown = any(cell.verdict is not CellVerdict.BREAK for step in self._steps for cell in step.findings)
             self._reader.all_pass(settled)
             return verdict
+        self.left_closed = True
         cells = _cells(settled, dict.fromkeys(tried, True), evaluate(self._state, tried))
         self.saw_blocked |= any(cell.verdict in {CellVerdict.BREAK, CellVerdict.UNSTABLE} for cell in cells)
         self._notes.append("the next case gets fresh namespaces, since these do not read as if no policy had ever been")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from conformance.model.matrix import Observed
+from conformance.model.policy import Direction
 from conformance.runner.settling import Settling
 
 if TYPE_CHECKING:
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 
     from conformance.model.flow import Flow
     from conformance.model.matrix import Observation
+    from conformance.model.world import World
     from conformance.runner.settling import Settled
     from conformance.runner.target import Arena
     from conformance.runner.timeouts import Clock, Timeouts
@@ -20,13 +22,16 @@ if TYPE_CHECKING:
 _PATIENCE = 4.0
 #: Where silence accuses nobody, and the next reading shows more than a longer one: a flow is given at least this many seconds.
 _BRIEF = 0.2
+#: What is left of the longest silence with each reading in which there was none as long.
+_FORGETTING = 0.5
 
 
 class Reader:
     """Reads one arena from its first case to its last.
 
-    `open_flows` are known to connect without policies. What is known of the silence before answers is learnt from readings in which
-    everything passed, and from answers that only the most patient readings had.
+    It knows which flows connect without policies: those that did when they were read last, unless something touched them since. What is
+    known of the silence before answers is learnt from readings in which everything passed, and from answers that only the most patient
+    readings had.
     """
 
     def __init__(self, arena: Arena, timeouts: Timeouts, clock: Clock) -> None:
@@ -34,20 +39,41 @@ class Reader:
         self._timeouts = timeouts
         self._clock = clock
         self._longest_silence = 0.0
-        self.open_flows: frozenset[Flow] = frozenset()
+        self._open: set[Flow] = set()
+
+    def not_known_open(self, flows: Sequence[Flow]) -> Sequence[Flow]:
+        """Return those of which it is not known that they pass while there is no policy."""
+        return [flow for flow in flows if flow not in self._open]
+
+    def isolated(self, sides: Collection[tuple[str, Direction]], world: World) -> None:
+        """Forget what was known of flows from or to pods that are isolated now, and of all that Services forward."""
+        self._open = {
+            flow
+            for flow in self._open
+            if (flow.source, Direction.EGRESS) not in sides
+            and (flow.destination, Direction.INGRESS) not in sides
+            and flow.destination not in world.services
+        }
+
+    def changed(self) -> None:
+        """Forget what was known: pods, labels, namespaces or Services are others now."""
+        self._open.clear()
 
     def connect(self, flows: Sequence[Flow]) -> Settled:
         """Wait until all of them pass, in a world without policies."""
         settled = self.settle(dict.fromkeys(flows, True), deadline=self._timeouts.connect)
         if not settled.verdicts:
-            longest = max((settled.observations[flow].waited for flow in flows), default=0.0)
-            self._longest_silence = max(self._longest_silence, min(longest, self._timeouts.probe_ceiling))
+            self.all_pass(settled)
         return settled
 
     def all_pass(self, settled: Settled) -> None:
-        """Take over what a reading showed in which everything passed, without any policy."""
-        self.open_flows = frozenset(settled.observations)
-        self._longest_silence = max((each.waited for each in settled.observations.values()), default=0.0)
+        """Take over what a reading showed in which everything passed, without any policy.
+
+        A long silence before an answer is forgotten by and by, since it may have been the machine's.
+        """
+        self._open.update(settled.observations)
+        longest = max((each.waited for each in settled.observations.values()), default=0.0)
+        self._longest_silence = min(max(longest, self._longest_silence * _FORGETTING), self._timeouts.probe_ceiling)
 
     def settle(
         self,

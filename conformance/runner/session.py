@@ -49,13 +49,14 @@ class Rules:
     canaries: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _InUse:
-    """An arena, and what is kept for it from case to case."""
+    """An arena, and what is kept for it from case to case. `used`: a case has run in it."""
 
     arena: Arena
     reader: Reader
     barrier: Barrier | None
+    used: bool = False
 
 
 class Session:
@@ -65,7 +66,8 @@ class Session:
 
     An arena in which a change did not show in its time is doubtful, since it may show late, and is given up. The exception is a target on which
     nothing has ever been seen blocked, where there is nothing to come late: its arenas are kept, and the first case that does see something
-    blocked in a doubtful one, or finds it closed when it has cleaned up, is run again in a fresh one.
+    blocked in a doubtful one is run again in a fresh one. So is a case after which something stays closed in an arena that others had used:
+    what they could not have closed was not read after them, and only in an arena of its own is it certainly this case's.
     """
 
     def __init__(
@@ -125,11 +127,11 @@ class Session:
         except BaseException:
             self._give_up()
             raise
-        if self._doubtful and (run.saw_blocked or not run.clean):
-            self._enforces |= run.saw_blocked
+        self._enforces |= run.saw_blocked
+        used, live.used = live.used, True
+        if used and (run.left_closed or (self._doubtful and run.saw_blocked)):
             self._without_arena(result)
             return self.run(case)
-        self._enforces |= run.saw_blocked
         self._doubtful |= run.unshown
         if not run.clean or (self._doubtful and self._enforces):
             result = self._without_arena(result)

@@ -36,6 +36,17 @@ steps:
       default: allow
       deny: ["* -> x/a"]
 """
+#: Isolates x/a, and closes nothing.
+ALLOW = """\
+steps:
+  - name: open
+    apply:
+      - apiVersion: networking.k8s.io/v1
+        kind: NetworkPolicy
+        metadata: {name: allow, namespace: x}
+        spec: {podSelector: {matchLabels: {pod: a}}, policyTypes: [Ingress], ingress: [{}]}
+    expect: {default: allow}
+"""
 DENY_Y = DENY.replace("namespace: x", "namespace: 'y'").replace("-> x/a", "-> y/a")
 
 #: What a lens makes of a probe: it is given the arena, the flow and what really happens, and returns what is seen.

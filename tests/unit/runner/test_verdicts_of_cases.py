@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from runner_fakes import (
+    ALLOW,
     ALLOWED,
     DENY,
     DROPPED,
@@ -540,7 +541,37 @@ def test_what_takes_effect_in_the_clean_up_of_the_next_case_is_not_its_dirt(
 
     script.lenses = [late]
     assert session.run(deny).verdict is Verdict.FAIL
-    assert session.run(case("steps: [{name: open, expect: {default: allow}}]")).verdict is Verdict.PASS
+    assert session.run(case(ALLOW)).verdict is Verdict.PASS
+    assert [arena.closed for arena in script.arenas] == [1, 0]
+
+
+def test_only_what_the_policies_of_a_case_could_close_is_read_when_they_are_gone(
+    session: Session, case: Callable[..., Case], script: Script
+) -> None:
+    session.run(case(ALLOW))
+    *_, last = [call for call in script.log if call[0] == "probe"]
+    assert {flow.destination for flow in last[1]} == {"x/a"}
+
+
+def test_everything_is_read_when_they_are_gone_where_something_was_found(
+    session: Session, deny: Case, script: Script
+) -> None:
+    script.lenses = [under_policies(to("x/b"), DROPPED)]
+    session.run(deny)
+    *_, last = [call for call in script.log if call[0] == "probe"]
+    assert len(last[1]) == 288
+
+
+def test_what_a_case_left_where_it_did_not_look_is_not_the_next_one_s(
+    session: Session, deny: Case, next_case: Case, script: Script
+) -> None:
+    def lens(arena: ScriptedArena, flow: Flow, seen: Observation) -> Observation:
+        dirty = arena is script.arenas[0] and script.calls("delete_policy")
+        return DROPPED if dirty and flow.destination == "y/a" else seen
+
+    script.lenses = [lens]
+    assert session.run(deny).verdict is Verdict.PASS
+    assert session.run(next_case).verdict is Verdict.PASS
     assert [arena.closed for arena in script.arenas] == [1, 0]
 
 
