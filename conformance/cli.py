@@ -98,6 +98,12 @@ def run(
         list[str] | None, typer.Option(help="a feature that the implementation does not claim")
     ] = None,
     timeout: Annotated[list[str] | None, typer.Option(help="a timeout, such as settle=60")] = None,
+    shard: Annotated[
+        str,
+        typer.Option(
+            help="only a part of the cases: 2/4 is the second of four, job/4 that of this pod of an indexed Job"
+        ),
+    ] = "",
     workers: Annotated[
         str, typer.Option("-n", help="how many cases run side by side, each in an arena of its own")
     ] = "",
@@ -115,7 +121,7 @@ def run(
         "target": target, "report": report, "context": context, "kubeconfig": kubeconfig, "image": image, "external": external,
         "workload": workload,
         "kind-name": kind_name, "kind-config": kind_config, "kind-plugin": kind_plugin, "kind-manifest": kind_manifest,
-        "kind-node-image": kind_node_image, "waivers": waivers, "run": run_name,
+        "kind-node-image": kind_node_image, "waivers": waivers, "run": run_name, "shard": shard,
     }  # fmt: skip
     arguments = [f"--netpol-{name}={value}" for name, value in single.items() if value]
     arguments += [f"--netpol-unsupported={feature}" for feature in unsupported or ()]

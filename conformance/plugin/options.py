@@ -61,6 +61,7 @@ OPTIONS = (
         "run cases that restart the implementation's pods too; nobody else may use the cluster meanwhile",
         "flag",
     ),
+    Option("shard", "only a part of the cases: 2/4 is the second of four, job/4 that of this pod of an indexed Job"),
     Option("report", "a folder for the record of the run"),
     Option("waivers", "a file of known deviations, which are reported and do not fail the run"),
     Option("unsupported", "a feature that the implementation does not claim, such as end-port", "list"),

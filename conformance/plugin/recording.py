@@ -11,7 +11,7 @@ import pytest
 import conformance
 from conformance.casefile.packaged import SUFFIXES
 from conformance.errors import CaseFileError
-from conformance.model.record import FORMAT, CaseLine, Header
+from conformance.model.record import FORMAT, CaseLine, Header, cases_to_come
 from conformance.model.verdict import Verdict
 from conformance.plugin import options
 from conformance.report.store import Writer, footer, now
@@ -71,7 +71,7 @@ class Recorder:
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> Any:
         """End the record, if it has every case, and say in the exit status whether a failure is the implementation's."""
         if self._writer is not None and self._header is not None:
-            if len(self._lines) == self._header["cases"]:
+            if len(self._lines) == cases_to_come(self._header):
                 self._writer.finish(footer(self._lines, time.monotonic() - self._began))
             else:
                 self._writer.close()
@@ -99,6 +99,7 @@ class Recorder:
             suite_version=conformance.__version__,
             case_set=sent["case_set"],
             cases=sent["cases"],
+            shard=sent["shard"],
             target=told["target"],
             implementation=told["implementation"],
             implementation_version=told["implementation_version"],
