@@ -232,6 +232,33 @@ def coverage() -> None:
 
 
 @app.command()
+def combine(
+    shards: Annotated[
+        list[Path],
+        typer.Argument(metavar="SHARD...", help="the records of a run's shards: files, or folders of --report"),
+    ],
+    output: Annotated[Path, typer.Option(help="the file for the record of the whole run")],
+    partial: Annotated[
+        bool,
+        typer.Option(
+            "--partial", help="also where shards are missing or were cut off: the record says that it is not whole"
+        ),
+    ] = False,
+) -> None:
+    """Put the records of a run's shards together to one record of the run."""
+    from conformance.report import store  # noqa: PLC0415 -- verbs import what they need
+    from conformance.report.shards import put_together  # noqa: PLC0415 -- as above
+    from conformance.report.terminal import summary  # noqa: PLC0415 -- as above
+
+    if len({each.resolve() for each in shards}) < len(shards):
+        raise UsageError(f"a record is named twice: {', '.join(map(str, shards))}")
+    record = put_together({str(each): store.read(each) for each in shards}, partial=partial)
+    written = store.write(output, record)
+    for text in (*summary(record.header, record.cases), f"record: {written}"):
+        out.print(text, markup=False)
+
+
+@app.command()
 def smoke(
     target: Target = "netns",
     context: Context = "",

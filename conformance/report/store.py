@@ -23,10 +23,10 @@ def now() -> str:
 
 
 class Writer:
-    """Appends lines to a new record in a folder; RecordError where that cannot be written to."""
+    """Appends lines to a new record, `run.jsonl` in a folder or a file of another name; RecordError where that cannot be written to."""
 
-    def __init__(self, folder: Path, header: Header) -> None:
-        self.path = folder / FILE
+    def __init__(self, folder: Path, header: Header, file: str = FILE) -> None:
+        self.path = folder / file
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._file: IO[str] = self.path.open("w", encoding="utf-8")
@@ -50,6 +50,18 @@ class Writer:
             self._file.flush()
         except OSError as error:
             raise RecordError(f"cannot write the record {self.path}", causes=[str(error)]) from error
+
+
+def write(path: Path, record: Record) -> Path:
+    """Write a whole record to a file, or as `run.jsonl` to a folder that is there; return the file."""
+    folder, file = (path, FILE) if path.is_dir() else (path.parent, path.name)
+    writer = Writer(folder, record.header, file)
+    for line in record.cases:
+        writer.case(line)
+    if record.footer is not None:
+        writer.finish(record.footer)
+    writer.close()
+    return writer.path
 
 
 def footer(cases: Iterable[CaseLine], seconds: float) -> Footer:
