@@ -67,7 +67,9 @@ def main() -> None:
 def run(
     paths: Paths = None,
     target: Target = "netns",
-    report: Annotated[Path | None, typer.Option(help="a folder for the record of the run")] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="a folder for the record of the run; - prints its lines among the other output")
+    ] = None,
     context: Context = "",
     kubeconfig: Kubeconfig = "",
     image: Image = "",

@@ -75,10 +75,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def _make_report_folder(config: pytest.Config) -> None:
     """See now, rather than with the first verdict, that the record can be written."""
-    folder = options.value(config, "report")
+    folder = options.report_folder(config)
     if folder and not config.option.collectonly and not hasattr(config, "workerinput"):
         try:
-            Path(folder).mkdir(parents=True, exist_ok=True)
+            folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise errors.RecordError(f"cannot write the record into {folder}", causes=[str(error)]) from error
 

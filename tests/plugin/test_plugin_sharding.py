@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -105,3 +106,15 @@ def test_a_wrong_shard_is_told_before_anything_runs(project: Project) -> None:
 def test_an_ini_file_can_name_a_shard(project: Project) -> None:
     project.pytester.makeini("[pytest]\nnetpol_target = mini:perfect\nnetpol_shard = 2/3\n")
     project.run().assert_outcomes(passed=1, deselected=2)
+
+
+@pytest.mark.parametrize("arguments", [["-n0"], ["-n2"], ["-n0", "-v"], ["-n0", "-q"]], ids=" ".join)
+def test_the_record_can_go_into_the_log(project: Project, arguments: list[str]) -> None:
+    project.target()
+    result = project.run_alone(*arguments, "--netpol-shard=1/1", "--netpol-report=-")
+    assert result.ret == 0
+    found = [json.loads(line) for line in result.outlines if line.startswith('{"type": ')]
+    assert [line["type"] for line in found] == ["header", "case", "case", "case", "footer"]
+    assert sorted(line["id"] for line in found[1:-1]) == sorted(ALL)
+    result.stdout.fnmatch_lines(["record: the lines of this output that begin with {?type?: "])
+    assert not (project.path / "-").exists()
