@@ -16,15 +16,16 @@ from conformance.cluster import access
 from conformance.plugin.sharding import parse
 
 ROOT = Path(__file__).parent.parent
-#: A kubectl that knows a Job of three shards: one has a record, one broke off once, one ended with an error.
+#: A kubectl that knows a Job of four shards: one has a record, the log of one broke off, one ended with an error, and the pod of one is deleted.
 KUBECTL = r"""#!/usr/bin/env bash
 printf '%s\n' "$*" >> calls
 case "$*" in
-  "--namespace netpol-runner --context c get job "*) printf 3 ;;
-  *"get pods"*"index="[012]) printf 'pod/old\npod/shard%s' "${@: -1:1}" | sed 's/shardbatch.*index=/shard/' ;;
-  *"get pod/shard"*) [ "$4" = get ]; if [ -e "$(basename "$6")" ]; then printf Failed; else touch "$(basename "$6")"; printf Running; fi ;;
+  "--namespace netpol-runner --context c get job "*) printf 4 ;;
+  *"get pods"*"index="[0123]) printf 'pod/old\npod/shard%s' "${@: -1:1}" | sed 's/shardbatch.*index=/shard/' ;;
+  *"get pod/shard"*) [ "$4" = get ]; if [ -e "$(basename "$6")" ]; then [ "$6" != pod/shard3 ] || exit 1; printf Failed; else touch "$(basename "$6")"; printf Running; fi ;;
   *"logs --follow pod/shard0") printf 'words\n{"type": "header"}\nmore\n{"type": "footer"}\nthe end\n' ;;
   *"logs --follow pod/shard1") printf '{"type": "header"}\n'; [ -e twice ] && printf '{"type": "case"}\n{"type": "footer"}\n'; touch twice ;;
+  *"logs --follow pod/shard3") printf '{"type": "header"}\n{"type": "case"}\n' ;;
   *"logs --follow pod/shard2") printf 'may not create namespaces\n' ;;
   *) printf 'unknown: %s\n' "$*" >&2; exit 1 ;;
 esac
@@ -93,6 +94,8 @@ def test_the_records_are_taken_out_of_the_logs(records: subprocess.CompletedProc
         "shard-2.jsonl",
         "shard-2.log",
         "shard-3.log",
+        "shard-4.jsonl",
+        "shard-4.log",
     ]
     kinds = [json.loads(line)["type"] for line in (tmp_path / "out" / "shard-1.jsonl").read_text().splitlines()]
     assert kinds == ["header", "footer"]
@@ -103,6 +106,14 @@ def test_a_log_that_broke_off_is_asked_for_again(records: subprocess.CompletedPr
     assert records.returncode == 0, records.stderr
     kinds = [json.loads(line)["type"] for line in (tmp_path / "out" / "shard-2.jsonl").read_text().splitlines()]
     assert kinds == ["header", "case", "footer"]
+
+
+def test_what_a_pod_printed_before_it_was_deleted_is_kept(
+    records: subprocess.CompletedProcess[str], tmp_path: Path
+) -> None:
+    assert records.returncode == 0, records.stderr
+    kinds = [json.loads(line)["type"] for line in (tmp_path / "out" / "shard-4.jsonl").read_text().splitlines()]
+    assert kinds == ["header", "case"]
 
 
 def test_a_shard_that_left_no_record_is_told(records: subprocess.CompletedProcess[str]) -> None:
