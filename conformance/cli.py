@@ -67,7 +67,9 @@ def main() -> None:
 def run(
     paths: Paths = None,
     target: Target = "netns",
-    report: Annotated[Path | None, typer.Option(help="a folder for the record of the run")] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="a folder for the record of the run; - prints its lines among the other output")
+    ] = None,
     context: Context = "",
     kubeconfig: Kubeconfig = "",
     image: Image = "",
@@ -98,6 +100,12 @@ def run(
         list[str] | None, typer.Option(help="a feature that the implementation does not claim")
     ] = None,
     timeout: Annotated[list[str] | None, typer.Option(help="a timeout, such as settle=60")] = None,
+    shard: Annotated[
+        str,
+        typer.Option(
+            help="only a part of the cases: 2/4 is the second of four, job/4 that of this pod of an indexed Job"
+        ),
+    ] = "",
     workers: Annotated[
         str, typer.Option("-n", help="how many cases run side by side, each in an arena of its own")
     ] = "",
@@ -115,7 +123,7 @@ def run(
         "target": target, "report": report, "context": context, "kubeconfig": kubeconfig, "image": image, "external": external,
         "workload": workload,
         "kind-name": kind_name, "kind-config": kind_config, "kind-plugin": kind_plugin, "kind-manifest": kind_manifest,
-        "kind-node-image": kind_node_image, "waivers": waivers, "run": run_name,
+        "kind-node-image": kind_node_image, "waivers": waivers, "run": run_name, "shard": shard,
     }  # fmt: skip
     arguments = [f"--netpol-{name}={value}" for name, value in single.items() if value]
     arguments += [f"--netpol-unsupported={feature}" for feature in unsupported or ()]
@@ -223,6 +231,33 @@ def coverage() -> None:
     if uncovered := [f"{each.name}:{row.key}" for each in lists for row in each.uncovered]:
         err.print(f"no case covers {', '.join(uncovered)}", markup=False)
         raise typer.Exit(EXIT_DATA)
+
+
+@app.command()
+def combine(
+    shards: Annotated[
+        list[Path],
+        typer.Argument(metavar="SHARD...", help="the records of a run's shards: files, or folders of --report"),
+    ],
+    output: Annotated[Path, typer.Option(help="the file for the record of the whole run")],
+    partial: Annotated[
+        bool,
+        typer.Option(
+            "--partial", help="also where shards are missing or were cut off: the record says that it is not whole"
+        ),
+    ] = False,
+) -> None:
+    """Put the records of a run's shards together to one record of the run."""
+    from conformance.report import store  # noqa: PLC0415 -- verbs import what they need
+    from conformance.report.shards import put_together  # noqa: PLC0415 -- as above
+    from conformance.report.terminal import summary  # noqa: PLC0415 -- as above
+
+    if len({each.resolve() for each in shards}) < len(shards):
+        raise UsageError(f"a record is named twice: {', '.join(map(str, shards))}")
+    record = put_together({str(each): store.read(each) for each in shards}, partial=partial)
+    written = store.write(output, record)
+    for text in (*summary(record.header, record.cases), f"record: {written}"):
+        out.print(text, markup=False)
 
 
 @app.command()

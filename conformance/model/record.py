@@ -11,14 +11,26 @@ from typing import Literal, TypedDict
 FORMAT = "netpol-conformance/run/v1"
 
 
+class ShardLine(TypedDict):
+    """Which shard of its run a record is: the `number`-th of `count`, counted from 1, with `cases` of the run's cases."""
+
+    number: int
+    count: int
+    cases: int
+
+
 class Header(TypedDict):
-    """Who was tested, with what. `options` are those that can change a verdict, and none that is a secret."""
+    """Who was tested, with what. `options` are those that can change a verdict, and none that is a secret.
+
+    `case_set` and `cases` are of the whole run, also where the record is of one `shard` of it.
+    """
 
     type: Literal["header"]
     format: str
     suite_version: str
     case_set: str
     cases: int
+    shard: ShardLine | None
     target: str
     implementation: str
     implementation_version: str
@@ -93,6 +105,11 @@ class Footer(TypedDict):
     verdicts: dict[str, int]
     seconds: float
     ended: str
+
+
+def cases_to_come(header: Header) -> int:
+    """Return how many case lines follow a header, if nothing is cut off."""
+    return header["shard"]["cases"] if header["shard"] is not None else header["cases"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,9 +23,11 @@ from conformance.casefile.packaged import SUFFIXES
 from conformance.plugin import options
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
+    from conformance.model.case import Case
     from conformance.model.world import World
+    from conformance.plugin.sharding import Sharding
     from conformance.runner.session import Rules, Session
     from conformance.runner.target import Target
     from conformance.targets import TargetOptions
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 _target_options: pytest.StashKey[TargetOptions] = pytest.StashKey()
 _told = pytest.StashKey[dict[str, Any]]()  # what the head of the record needs: it goes along with every report
 _cluster = pytest.StashKey[Any]()
+_sharding: pytest.StashKey[Sharding] = pytest.StashKey()
 _turns = pytest.StashKey[str]()  # the folder of the locks that workers share
 _MARKERS = {
     "core": "cases that every implementation must pass",
@@ -58,6 +61,11 @@ def pytest_configure(config: pytest.Config) -> None:
     try:
         config.stash[_target_options] = replace(options.target_options(config), **(given or {}))
         options.check(config)
+        if text := options.value(config, "shard"):
+            from conformance.plugin.sharding import Sharding, parse  # noqa: PLC0415 -- only where a shard is named
+
+            config.stash[_sharding] = Sharding(parse(text))
+            config.pluginmanager.register(config.stash[_sharding], "netpol-sharding")
         _make_report_folder(config)
     except errors.ConformanceError as error:
         raise pytest.UsageError(str(error)) from None
@@ -67,10 +75,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def _make_report_folder(config: pytest.Config) -> None:
     """See now, rather than with the first verdict, that the record can be written."""
-    folder = options.value(config, "report")
+    folder = options.report_folder(config)
     if folder and not config.option.collectonly and not hasattr(config, "workerinput"):
         try:
-            Path(folder).mkdir(parents=True, exist_ok=True)
+            folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise errors.RecordError(f"cannot write the record into {folder}", causes=[str(error)]) from error
 
@@ -209,7 +217,6 @@ def netpol_session(
     request: pytest.FixtureRequest,
 ) -> Iterator[Session]:
     """The run on the target: it has an arena of its own on each worker."""
-    from conformance.casefile.load import digest  # noqa: PLC0415 -- loaded already, since there are cases
     from conformance.runner.session import Session  # noqa: PLC0415 -- only once a case runs
 
     worker = getattr(pytestconfig, "workerinput", {}).get("workerid", "main")
@@ -217,10 +224,8 @@ def netpol_session(
     try:
         session.open()
         description = asdict(netpol_target.describe())
-        cases = [item.case for item in request.session.items if hasattr(item, "case")]
         pytestconfig.stash[_told] = {
-            "case_set": digest(cases),
-            "cases": len(cases),
+            **_chosen(pytestconfig, [item.case for item in request.session.items if hasattr(item, "case")]),
             "target": {
                 "target": description["target"],
                 "implementation": description["implementation"],
@@ -233,6 +238,17 @@ def netpol_session(
     finally:
         if not _kept(pytestconfig):
             _closed(session.close)
+
+
+def _chosen(config: pytest.Config, cases: Sequence[Case]) -> dict[str, Any]:
+    """Return what the head of the record says of the cases that were chosen; `cases` are those that are to run here."""
+    from conformance.casefile.load import digest  # noqa: PLC0415 -- loaded already, since there are cases
+
+    sharding = config.stash.get(_sharding, None)
+    if sharding is None:
+        return {"case_set": digest(cases), "cases": len(cases), "shard": None}
+    shard = {"number": sharding.shard.number, "count": sharding.shard.count, "cases": len(cases)}
+    return {"case_set": digest(sharding.chosen), "cases": len(sharding.chosen), "shard": shard}
 
 
 @contextlib.contextmanager

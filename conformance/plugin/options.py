@@ -61,13 +61,17 @@ OPTIONS = (
         "run cases that restart the implementation's pods too; nobody else may use the cluster meanwhile",
         "flag",
     ),
-    Option("report", "a folder for the record of the run"),
+    Option("shard", "only a part of the cases: 2/4 is the second of four, job/4 that of this pod of an indexed Job"),
+    Option("report", "a folder for the record of the run; - prints its lines among the other output"),
     Option("waivers", "a file of known deviations, which are reported and do not fail the run"),
     Option("unsupported", "a feature that the implementation does not claim, such as end-port", "list"),
     Option("timeout", "a timeout, such as settle=60", "list"),
 )
 _INI_TYPES: dict[str, Literal["string", "bool", "linelist"]] = {"text": "string", "flag": "bool", "list": "linelist"}
 _BY_NAME = {option.name: option for option in OPTIONS}
+
+
+_LOG = "-"
 
 
 def add(parser: pytest.Parser) -> None:
@@ -87,6 +91,16 @@ def value(config: pytest.Config, name: str) -> Any:
     option = _BY_NAME[name]
     given = config.getoption(option.flag)
     return given if given is not None else config.getini(option.ini)
+
+
+def report_folder(config: pytest.Config) -> Path | None:
+    """Return the folder that the record goes into, if it goes into any."""
+    given = value(config, "report")
+    return Path(given) if given and given != _LOG else None
+
+
+def reports_to_log(config: pytest.Config) -> bool:
+    return bool(value(config, "report") == _LOG)
 
 
 def target_options(config: pytest.Config) -> TargetOptions:

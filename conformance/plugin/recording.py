@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,10 +10,10 @@ import pytest
 import conformance
 from conformance.casefile.packaged import SUFFIXES
 from conformance.errors import CaseFileError
-from conformance.model.record import FORMAT, CaseLine, Header
+from conformance.model.record import FORMAT, CaseLine, Header, cases_to_come
 from conformance.model.verdict import Verdict
 from conformance.plugin import options
-from conformance.report.store import Writer, footer, now
+from conformance.report.store import LogWriter, Writer, footer, now
 from conformance.report.terminal import summary
 
 _WORDS = {
@@ -37,7 +36,7 @@ class Recorder:
         self._config = config
         self._began = time.monotonic()
         self._started = now()
-        self._writer: Writer | None = None
+        self._writer: Writer | LogWriter | None = None
         self._header: Header | None = None
         self._lines: list[CaseLine] = []
         self._session: pytest.Session | None = None
@@ -71,7 +70,7 @@ class Recorder:
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> Any:
         """End the record, if it has every case, and say in the exit status whether a failure is the implementation's."""
         if self._writer is not None and self._header is not None:
-            if len(self._lines) == self._header["cases"]:
+            if len(self._lines) == cases_to_come(self._header):
                 self._writer.finish(footer(self._lines, time.monotonic() - self._began))
             else:
                 self._writer.close()
@@ -89,7 +88,7 @@ class Recorder:
             for text in summary(self._header, self._lines):
                 terminalreporter.write_line(text)
             if self._writer is not None:
-                terminalreporter.write_line(f"record: {self._writer.path}")
+                terminalreporter.write_line(f"record: {self._writer.where}")
 
     def _begin(self, sent: dict[str, Any]) -> None:
         told = sent["target"]
@@ -99,6 +98,7 @@ class Recorder:
             suite_version=conformance.__version__,
             case_set=sent["case_set"],
             cases=sent["cases"],
+            shard=sent["shard"],
             target=told["target"],
             implementation=told["implementation"],
             implementation_version=told["implementation_version"],
@@ -107,9 +107,18 @@ class Recorder:
             options=options.shown(self._config),
             started=self._started,
         )
-        folder = options.value(self._config, "report")
-        if folder:
-            self._writer = Writer(Path(folder), self._header)
+        if folder := options.report_folder(self._config):
+            self._writer = Writer(folder, self._header)
+        elif options.reports_to_log(self._config):
+            self._writer = LogWriter(self._say, self._header)
+
+    def _say(self, text: str) -> None:
+        """Print a line of its own, at once: what a run says about cases that pass is no whole line."""
+        terminal = self._config.get_terminal_writer()
+        if terminal.width_of_current_line:
+            terminal.line()
+        terminal.line(text)
+        terminal.flush()
 
     def _end(self, text: str, status: int) -> None:
         """End the run: without its target, or with case files that make no sense, there is nothing to go on with."""

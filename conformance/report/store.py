@@ -11,7 +11,7 @@ from conformance.errors import RecordError
 from conformance.model.record import FORMAT, CaseLine, Footer, Header, Record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
 FILE = "run.jsonl"
@@ -23,10 +23,10 @@ def now() -> str:
 
 
 class Writer:
-    """Appends lines to a new record in a folder; RecordError where that cannot be written to."""
+    """Appends lines to a new record, `run.jsonl` in a folder or a file of another name; RecordError where that cannot be written to."""
 
-    def __init__(self, folder: Path, header: Header) -> None:
-        self.path = folder / FILE
+    def __init__(self, folder: Path, header: Header, file: str = FILE) -> None:
+        self.path = folder / file
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._file: IO[str] = self.path.open("w", encoding="utf-8")
@@ -44,12 +44,57 @@ class Writer:
     def close(self) -> None:
         self._file.close()
 
+    @property
+    def where(self) -> str:
+        return str(self.path)
+
     def _write(self, line: Header | CaseLine | Footer) -> None:
         try:
             self._file.write(json.dumps(line, ensure_ascii=False) + "\n")
             self._file.flush()
         except OSError as error:
             raise RecordError(f"cannot write the record {self.path}", causes=[str(error)]) from error
+
+
+class LogWriter:
+    """Says the lines of a record among other text, such as the log of a container that nothing else is left of.
+
+    Each is a line of its own, pure ASCII, and begins with what no other line of a run begins with: `grep` finds the record again.
+    """
+
+    BEGINNING = '{"type": '
+
+    def __init__(self, say: Callable[[str], None], header: Header) -> None:
+        self._say = say
+        self._write(header)
+
+    def case(self, line: CaseLine) -> None:
+        self._write(line)
+
+    def finish(self, footer: Footer) -> None:
+        self._write(footer)
+
+    def close(self) -> None:
+        """Nothing is to be closed."""
+
+    @property
+    def where(self) -> str:
+        return f"the lines of this output that begin with {self.BEGINNING}"
+
+    def _write(self, line: Header | CaseLine | Footer) -> None:
+        self._say(json.dumps(line))
+
+
+def write(path: Path, record: Record) -> Path:
+    """Write a whole record to a file, or as `run.jsonl` to a folder that is there; return the file."""
+    folder, file = (path, FILE) if path.is_dir() else (path.parent, path.name)
+    writer = Writer(folder, record.header, file)
+    for line in record.cases:
+        writer.case(line)
+    if record.footer is not None:
+        writer.finish(record.footer)
+    writer.close()
+    return writer.path
 
 
 def footer(cases: Iterable[CaseLine], seconds: float) -> Footer:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
+from conformance.model.record import cases_to_come
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
@@ -166,13 +168,16 @@ def summary(header: Header, lines: Sequence[CaseLine]) -> Iterator[str]:
     """Yield the lines of a run's sum."""
     version = f" {header['implementation_version']}" if header["implementation_version"] else ""
     yield f"NetworkPolicy conformance of {header['implementation']}{version} on {header['target']}"
+    if (shard := header["shard"]) is not None:
+        yield f"  shard {shard['number']}/{shard['count']}: {shard['cases']} of {header['cases']} cases"
     for tier, counts in sorted(totals(lines).items()):
         words = ", ".join(f"{counts[verdict]} {verdict}" for verdict in _VERDICTS if counts[verdict])
         yield f"  {tier:9} {sum(counts.values()):4} cases: {words}"
     if any(line["verdict"] == "error" for line in lines):
         yield f"  {_NO_ACCUSATION}"
-    if len(lines) < header["cases"]:
-        yield f"  {header['cases'] - len(lines)} of {header['cases']} cases were not run"
+    to_come = cases_to_come(header)
+    if len(lines) < to_come:
+        yield f"  {to_come - len(lines)} of {to_come} cases were not run"
     slowest = [
         step["latency_slowest"] for line in lines for step in line["steps"] if step["latency_slowest"] is not None
     ]

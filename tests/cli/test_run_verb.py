@@ -32,8 +32,9 @@ def record(folder: Path) -> list[dict[str, Any]]:
         (["--target", "nope"], "no target is called 'nope'", "the targets are netns, kubernetes, kind, mini:NAME"),
         (["--target", "kubernetes"], "no context is named, and the suite never takes the current one by itself", "--context"),
         (["--workload", "deployment"], "target netns has no workload deployment", "only the targets kubernetes and kind"),
+        (["--target", "mini:perfect", "--shard", "3/2"], "there is no shard 3/2", "shards are counted from 1"),
     ],
-    ids=["no such target", "no context", "no Deployments"],
+    ids=["no such target", "no context", "no Deployments", "no such shard"],
 )  # fmt: skip
 def test_a_target_that_cannot_be(arguments: list[str], said: str, hint: str, case: str, program: Program) -> None:
     ended = program("run", *arguments, case)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import socket
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -163,3 +165,32 @@ def test_the_account_of_the_suite_s_own_pod(tmp_path: Path, monkeypatch: pytest.
     assert settings.host == "https://10.96.0.1:443"
     assert [each["value"].lower() for each in settings.auth_settings().values()] == ["bearer of the pod"]
     assert kubectl_words("in-cluster", None) == ("kubectl",)
+
+
+def test_the_token_of_a_pod_is_read_again_since_it_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Clock(dt.datetime):
+        passed = dt.timedelta()
+
+        @classmethod
+        def now(cls, tz: dt.tzinfo | None = None) -> dt.datetime:  # type: ignore[override]
+            return dt.datetime(2026, 11, 26, tzinfo=tz) + cls.passed
+
+    (tmp_path / "token").write_text("first")
+    (tmp_path / "ca.crt").write_text("a certificate")
+    module = "kubernetes.config.incluster_config"
+    monkeypatch.setattr(f"{module}.SERVICE_TOKEN_FILENAME", str(tmp_path / "token"))
+    monkeypatch.setattr(f"{module}.SERVICE_CERT_FILENAME", str(tmp_path / "ca.crt"))
+    monkeypatch.setattr(f"{module}.datetime", SimpleNamespace(datetime=Clock, timedelta=dt.timedelta))
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.96.0.1")
+    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", "443")
+    settings = configuration("in-cluster", None)
+    (tmp_path / "token").write_text("second")
+    Clock.passed = dt.timedelta(minutes=2)
+    assert [each["value"].lower() for each in settings.auth_settings().values()] == ["bearer second"]
+
+
+def test_in_cluster_is_no_name_for_whatever_is_at_hand_elsewhere(
+    kubeconfig: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+    assert "no context is called 'in-cluster'" in unavailable("in-cluster", kubeconfig).message

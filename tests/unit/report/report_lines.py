@@ -16,6 +16,7 @@ def header(**changes: Any) -> Header:
         "suite_version": "1.2.3",
         "case_set": "0123456789abcdef",
         "cases": 1,
+        "shard": None,
         "target": "kind",
         "implementation": "calico",
         "implementation_version": "v3.32.0",

@@ -29,6 +29,7 @@ SCHEMA = json.loads(files("conformance.report").joinpath("record.schema.json").r
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 LINES: dict[str, Any] = {
     "header": header(),
+    "header of a shard": header(shard={"number": 2, "count": 4, "cases": 1}),
     "case": case(verdict="fail", steps=[step(findings=[finding()], latency_median=0.1, latency_slowest=1)]),
     "footer": footer([case()], 1.0),
 }
@@ -47,6 +48,7 @@ def test_a_flow_may_name_its_family() -> None:
     ("name", "kind"),
     [
         ("header", record.Header),
+        ("shard", record.ShardLine),
         ("case", record.CaseLine),
         ("footer", record.Footer),
         ("step", record.StepLine),

@@ -10,7 +10,7 @@ from report_lines import case, finding, header, step
 
 from conformance.errors import RecordError
 from conformance.model.record import Record
-from conformance.report.store import FILE, Writer, footer, read
+from conformance.report.store import FILE, LogWriter, Writer, footer, read, write
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -126,3 +126,31 @@ def test_a_new_record_takes_the_place_of_an_old_one(folder: Path) -> None:
 def test_a_footer_counts_verdicts() -> None:
     assert footer([], 0.0)["verdicts"] == {}
     assert footer([case(), case(), case(verdict="error")], 0.0)["verdicts"] == {"error": 1, "pass": 2}
+
+
+def test_a_record_is_written_to_a_file_or_into_a_folder(folder: Path) -> None:
+    record = read(folder)
+    (folder / "there").mkdir()
+    for place, file in (("there", "there/run.jsonl"), ("new/all.jsonl", "new/all.jsonl"), ("all", "all")):
+        assert write(folder / place, record) == folder / file
+        assert (folder / file).read_bytes() == (folder / FILE).read_bytes()
+
+
+def test_a_record_without_a_footer_is_written_without_one(folder: Path) -> None:
+    cut = Record(header(), CASES, None)
+    assert read(write(folder / "cut.jsonl", cut)) == cut
+
+
+def test_a_record_can_be_found_again_among_other_text(tmp_path: Path) -> None:
+    odd = case(reason="one\u2028two\n\U0001f980")
+    said = ["collected 1 item", '  {"type": of something else']
+    writer = LogWriter(said.append, header())
+    writer.case(odd)
+    said.append("some more")
+    writer.finish(footer([odd], 1.0))
+    writer.close()
+    assert all(text.isascii() for text in said)
+    found = [text + "\n" for text in said if text.startswith(LogWriter.BEGINNING)]
+    (tmp_path / FILE).write_text("".join(found), encoding="utf-8")
+    record = read(tmp_path)
+    assert (record.header, record.cases, record.footer) == (header(), (odd,), footer([odd], 1.0))

@@ -187,6 +187,15 @@ def test_the_sum_of_a_run() -> None:
     ]
 
 
+def test_the_sum_of_a_shard_counts_what_is_the_shards() -> None:
+    head = header(cases=9, shard={"number": 2, "count": 4, "cases": 3})
+    assert list(summary(head, [case(), case()]))[1:] == [
+        "  shard 2/4: 3 of 9 cases",
+        "  core         2 cases: 2 pass",
+        "  1 of 3 cases were not run",
+    ]
+
+
 def test_the_sum_of_a_run_with_errors_accuses_nobody_of_them() -> None:
     lines = [case(), case(verdict="error")]
     assert list(summary(header(cases=2, implementation_version=""), lines)) == [

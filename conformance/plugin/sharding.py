@@ -1,0 +1,92 @@
+"""Runs only the cases of one shard, and tells the process that the user started which part of the run that is."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from conformance.errors import UsageError
+from conformance.model.shard import Shard
+from conformance.plugin.items import CaseItem
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from conformance.model.case import Case
+
+#: What an indexed Job of Kubernetes tells each of its pods: which one it is, counted from 0.
+JOB_INDEX = "JOB_COMPLETION_INDEX"
+_SHARD = re.compile(r"(job|[0-9]+)/([0-9]+)", re.ASCII)
+_OUTPUT = "netpol_chosen"  # how a worker of pytest-xdist says how many cases were chosen
+
+
+def parse(text: str, environment: Mapping[str, str] = os.environ) -> Shard:
+    """Read `2/4`, or `job/4` in a pod of an indexed Job; UsageError where that is no shard."""
+    match = _SHARD.fullmatch(text.strip())
+    if match is None:
+        raise UsageError(
+            f"{text!r} is no shard",
+            hint="write it as NUMBER/COUNT, such as 1/4 for the first of four, or as job/4 in an indexed Job",
+        )
+    number, count = match.groups()
+    index = environment.get(JOB_INDEX, "")
+    if number == "job" and not index.isdecimal():
+        raise UsageError(
+            f"{text} takes the number from {JOB_INDEX}, and that is {index or 'not set'}",
+            hint="only the pods of a Job with completionMode Indexed have it; elsewhere write the number, such as 1/4",
+        )
+    shard = Shard(int(index) + 1 if number == "job" else int(number), int(count))
+    if not 1 <= shard.number <= shard.count:
+        raise UsageError(
+            f"there is no shard {shard}", hint=f"shards are counted from 1, and there are {count}, as {text} says"
+        )
+    return shard
+
+
+class Sharding:
+    """Registered only where a shard is named. Tests that are no cases are none of its business: they run in every shard."""
+
+    def __init__(self, shard: Shard) -> None:
+        self.shard = shard
+        #: The cases of the whole run, all shards.
+        self.chosen: tuple[Case, ...] = ()
+        self._count = 0  # of them; with workers, it is all that the process that the user started knows
+        self._empty = False
+
+    @pytest.hookimpl(trylast=True)  # after -k, -m and whatever else chooses
+    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
+        self.chosen = tuple(item.case for item in items if isinstance(item, CaseItem))
+        self._count = len(self.chosen)
+        mine = self.shard.of(self.chosen)
+        kept: list[pytest.Item] = []
+        others: list[pytest.Item] = []
+        for item in items:
+            of_others = isinstance(item, CaseItem) and item.problem is None and item.case.id not in mine
+            (others if of_others else kept).append(item)
+        if others:
+            config.hook.pytest_deselected(items=others)
+            items[:] = kept
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        self._count = max(self._count, getattr(node, "workeroutput", {}).get(_OUTPUT, 0))
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> Any:
+        """A shard without cases is no failure: there were cases, and fewer than shards."""
+        if hasattr(session.config, "workeroutput"):
+            session.config.workeroutput[_OUTPUT] = self._count
+        self._empty = exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED and self._count > 0
+        outcome = yield
+        if self._empty:
+            session.exitstatus = pytest.ExitCode.OK
+        return outcome
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        if self._empty:
+            terminalreporter.write_line(
+                f"shard {self.shard} has none of the {self._count} cases: there is no record of it"
+            )
