@@ -643,8 +643,8 @@ LIVING = """
     pods = [Pod("n", name, {}, (Server(80, Protocol.TCP),), node) for node, name in enumerate("ab")]
     target = NetnsTarget()
     arena = target.open_arena(World({"n": Namespace("n")}, {pod.ref: pod for pod in pods}), sys.argv[1])
-    print("ready", flush=True)
     try:
+        print("ready", flush=True)
         sys.stdin.read()
     except KeyboardInterrupt:
         flow = Flow("n/a", "n/b", 80, Protocol.TCP)
