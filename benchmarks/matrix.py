@@ -16,6 +16,7 @@ from collections import Counter
 from conformance import targets
 from conformance.casefile.networkpolicy import network_policy
 from conformance.casefile.source import parse
+from conformance.model.case import ApplyPolicy
 from conformance.model.default_world import PORTS, default_world
 from conformance.model.flow import flows
 from conformance.model.world import Protocol
@@ -52,7 +53,7 @@ def main() -> None:
             report("without policies", arena, tried, given)
             policy = network_policy(source := parse(DENY, "deny"), (), source.data)
             assert policy is not None
-            arena.apply_policy(policy)
+            arena.change([ApplyPolicy(policy)])
             time.sleep(3)
             report("ingress to x denied", arena, tried, given)
         finally:

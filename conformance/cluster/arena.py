@@ -17,7 +17,7 @@ from conformance.cluster.reuse import EndedPods
 from conformance.cluster.streams import open_exec
 from conformance.cluster.waiting import retried, until_none_left
 from conformance.errors import ActionFailed, ArenaFailed, ProbeFailed
-from conformance.model.case import DeleteNamespace, LabelNamespace, LabelPod
+from conformance.model.case import ApplyPolicy, DeleteNamespace, DeletePolicy, LabelNamespace, LabelPod
 from conformance.model.flow import reached_at
 from conformance.model.state import State
 from conformance.model.world import IPFamily, Phase, Protocol, ServiceType, World, address_in, family_of
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from conformance.cluster.options import KubernetesOptions
     from conformance.cluster.pods import Placed
     from conformance.errors import ConformanceError
-    from conformance.model.case import Action
+    from conformance.model.case import Action, Change
     from conformance.model.flow import Flow
     from conformance.model.matrix import Early, Observation
     from conformance.model.policy import NetworkPolicy
@@ -102,37 +102,17 @@ class KubernetesArena:
                 self._world = self._world.with_endpoint(replace(endpoint, addresses=addresses.result()))
         self._outside.connect(self._world, self._nodes, self._prober)
 
-    def apply_policy(self, policy: NetworkPolicy) -> None:
-        body = self._translated(policy)
-        collection = policy_path(body["metadata"]["namespace"])
-        path = f"{collection}/{policy.name}"
-        with failing_as(ActionFailed, f"policy {policy.ref} was not accepted", self._api):
-            known = policy.ref in self._policies
-            try:
-                _ = self._api.replace(path, body) if known else self._api.create(collection, body)
-            except ApiError as error:
-                if error.status != (NOT_FOUND if known else CONFLICT):
-                    raise
-                _ = self._api.create(collection, body) if known else self._api.replace(path, body)
-        self._policies.add(policy.ref)
-
-    def delete_policy(self, ref: str) -> None:
-        namespace, _, name = ref.partition("/")
-        with failing_as(ActionFailed, f"policy {ref} was not deleted", self._api):
-            self._api.delete(policy_path(self._names.namespace(namespace), name))
-        self._policies.discard(ref)
-
-    def label_pod(self, ref: str, labels: Mapping[str, str | None]) -> None:
-        pod = self._world.pods[ref]
-        path = namespace_path(self._names.namespace(pod.namespace), "pods", self._pods.real_name(pod))
-        with failing_as(ActionFailed, f"pod {ref} was not relabelled", self._api):
-            self._api.patch(path, {"metadata": {"labels": dict(labels)}})
-        self._changed(LabelPod(ref, labels))
-
-    def label_namespace(self, name: str, labels: Mapping[str, str | None]) -> None:
-        with failing_as(ActionFailed, f"namespace {name} was not relabelled", self._api):
-            self._api.patch(namespace_path(self._names.namespace(name)), {"metadata": {"labels": dict(labels)}})
-        self._changed(LabelNamespace(name, labels))
+    def change(self, changes: Sequence[Change]) -> None:
+        if len(changes) == 1:
+            self._make(changes[0])
+        else:
+            with ThreadPoolExecutor(max_workers=_SIDE_BY_SIDE) as pool:
+                made = [pool.submit(self._make, each) for each in changes]
+            for each in made:
+                each.result()
+        for change in changes:
+            if isinstance(change, (LabelPod, LabelNamespace)):
+                self._changed(change)
 
     def create_namespace(self, namespace: Namespace) -> None:
         self._make_namespace(namespace, ActionFailed)
@@ -223,6 +203,39 @@ class KubernetesArena:
                 causes=[f"{name}: {why}" for name, why in sorted(left.items())],
                 hint="`netpol-conformance cleanup` tries again",
             )
+
+    def _make(self, change: Change) -> None:
+        """Ask for one change. Several threads may do so, for different objects."""
+        match change:
+            case ApplyPolicy(policy):
+                self._apply(policy)
+            case DeletePolicy(ref):
+                with failing_as(ActionFailed, f"policy {ref} was not deleted", self._api):
+                    namespace, _, name = ref.partition("/")
+                    self._api.delete(policy_path(self._names.namespace(namespace), name))
+                self._policies.discard(ref)
+            case LabelPod(ref, labels):
+                pod = self._world.pods[ref]
+                path = namespace_path(self._names.namespace(pod.namespace), "pods", self._pods.real_name(pod))
+                with failing_as(ActionFailed, f"pod {ref} was not relabelled", self._api):
+                    self._api.patch(path, {"metadata": {"labels": dict(labels)}})
+            case LabelNamespace(name, labels):
+                with failing_as(ActionFailed, f"namespace {name} was not relabelled", self._api):
+                    self._api.patch(namespace_path(self._names.namespace(name)), {"metadata": {"labels": dict(labels)}})
+
+    def _apply(self, policy: NetworkPolicy) -> None:
+        body = self._translated(policy)
+        collection = policy_path(body["metadata"]["namespace"])
+        path = f"{collection}/{policy.name}"
+        with failing_as(ActionFailed, f"policy {policy.ref} was not accepted", self._api):
+            known = policy.ref in self._policies
+            try:
+                _ = self._api.replace(path, body) if known else self._api.create(collection, body)
+            except ApiError as error:
+                if error.status != (NOT_FOUND if known else CONFLICT):
+                    raise
+                _ = self._api.create(collection, body) if known else self._api.replace(path, body)
+        self._policies.add(policy.ref)
 
     def _translated(self, policy: NetworkPolicy) -> dict[str, Any]:
         return self._names.translated(policy.manifest, self._known)

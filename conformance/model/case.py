@@ -117,11 +117,10 @@ class RestartImplementation:
     """End what enforces policies, on every node, and have it started again; no object of the case changes."""
 
 
+#: What can be asked of a target side by side: it is accepted at once, and takes effect some time later.
+Change = ApplyPolicy | DeletePolicy | LabelPod | LabelNamespace
 Action = (
-    ApplyPolicy
-    | DeletePolicy
-    | LabelPod
-    | LabelNamespace
+    Change
     | CreateNamespace
     | DeleteNamespace
     | CreatePod
@@ -197,7 +196,10 @@ class Expectation:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Changes, carried out in order, and what must be seen once they have taken effect; None where nothing is read."""
+    """Actions, and what must be seen once they have taken effect; None where nothing is read.
+
+    They are carried out in order, but that changes of policies and labels which follow each other are made together.
+    """
 
     name: str
     actions: tuple[Action, ...] = ()

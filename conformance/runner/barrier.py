@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from conformance.casefile.networkpolicy import from_manifest
 from conformance.model.case import (
@@ -31,26 +31,32 @@ from conformance.model.world import CANARY, Namespace, Pod, Protocol
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from conformance.model.case import Action
+    from conformance.model.case import Action, Change
     from conformance.model.policy import NetworkPolicy
     from conformance.model.world import World
     from conformance.runner.target import Arena
 
 _NAME = "canary{}"
 _TURN, _TURNS = "turn", ("odd", "even")
+#: The policies of the canaries: one isolates them, one is replaced in place from turn to turn, one is deleted and made again.
+_BY_LABEL, _REPLACED, _DELETED = "by-label", "replaced", "deleted"
+
+#: A port of the canaries that an event opens or closes.
+Door = tuple[int, Protocol]
 
 
 class Event(StrEnum):
     """What a plugin watches. A canary's change is of the same kind as the case's, since each kind has a queue of its own."""
 
     POLICY = "policies"
+    DELETION = "deletions of policies"
     POD = "pods"
     NAMESPACE = "namespaces"
 
 
 _EVENTS: Mapping[type, Event] = {
     ApplyPolicy: Event.POLICY,
-    DeletePolicy: Event.POLICY,
+    DeletePolicy: Event.DELETION,
     LabelPod: Event.POD,
     CreatePod: Event.POD,
     ReplacePod: Event.POD,
@@ -59,15 +65,21 @@ _EVENTS: Mapping[type, Event] = {
     CreateNamespace: Event.NAMESPACE,
     DeleteNamespace: Event.NAMESPACE,
 }
-#: By event and turn: the port of the canaries that is open then, and closed in the other turn.
-_DOORS: Mapping[tuple[Event, str], tuple[int, Protocol]] = {
-    (Event.POLICY, "odd"): (79, Protocol.TCP),
-    (Event.POLICY, "even"): (80, Protocol.TCP),
-    (Event.POD, "odd"): (81, Protocol.TCP),
-    (Event.POD, "even"): (82, Protocol.TCP),
-    (Event.NAMESPACE, "odd"): (79, Protocol.UDP),
-    (Event.NAMESPACE, "even"): (80, Protocol.UDP),
+#: The doors of which one is open in one turn, and the other in the next one.
+_DOORS: Mapping[Event, Mapping[str, Door]] = {
+    Event.POLICY: {"odd": (79, Protocol.TCP), "even": (80, Protocol.TCP)},
+    Event.POD: {"odd": (81, Protocol.TCP), "even": (82, Protocol.TCP)},
+    Event.NAMESPACE: {"odd": (79, Protocol.UDP), "even": (80, Protocol.UDP)},
 }
+#: The door that is open while there is the policy that is deleted.
+_DELETED_DOOR: Door = (83, Protocol.TCP)
+
+
+class Behind(NamedTuple):
+    """What must be seen of the canaries, and whether it proves that all was heard of that they were changed behind."""
+
+    expected: Mapping[Flow, bool]
+    proves: bool
 
 
 def with_canaries(world: World) -> World:
@@ -93,79 +105,92 @@ class Barrier:
         self._all = frozenset(Event) if refs else frozenset()
         self._unseen = unseen
         self._closed = False
+        self._there = False  # the policy that is deleted
 
     def close(self) -> Mapping[Flow, bool]:
         """Isolate the canaries, once; return what must be seen of them before their changes can show anything."""
         if self._closed or not self._in_use:
             return {}
         self._closed = True
-        self._arena.apply_policy(_by_label())
-        doors = [(event, turn) for event, turn in _DOORS if event in self._in_use]
-        return dict.fromkeys((flow for event, turn in doors for flow in self._flows(event, turn)), False)
+        self._arena.change([ApplyPolicy(_by_label()), self._deleted_again()])
+        doors = [door for event in _DOORS if event in self._in_use for door in _DOORS[event].values()]
+        return self._seen(dict.fromkeys(doors, False) | ({_DELETED_DOOR: True} if self._may_delete else {}))
 
-    def behind(self, actions: Iterable[Action]) -> Mapping[Flow, bool]:
-        """Change the canaries by events like those of these actions; return what must be seen of them once the plugin has heard of all."""
-        expected: dict[Flow, bool] = {}
-        for event in sorted(_events(actions) & self._in_use):
-            opened, closed = _TURNS if self._turn[event] % 2 else _TURNS[::-1]
-            self._flip(event, opened, closed)
-            self._turn[event] += 1
-            expected |= dict.fromkeys(self._flows(event, opened), True)
-            expected |= dict.fromkeys(self._flows(event, closed), False)
-        return expected
+    def behind(self, actions: Iterable[Action]) -> Behind:
+        """Change the canaries by events like those of these actions; tell what must be seen of them once the plugin has heard of all.
 
-    def proves(self, actions: Iterable[Action]) -> bool:
-        """Tell whether the canaries show of everything that these actions changed that it was heard of."""
-        return _events(actions) <= self._in_use
+        A deletion that cannot be followed by one has the change of a policy behind it, which shows less.
+        """
+        wanted = {_EVENTS[type(action)] for action in actions if type(action) in _EVENTS}
+        if Event.DELETION in wanted:  # one policy that goes is behind both
+            wanted.discard(Event.POLICY)
+        events = wanted & self._in_use
+        if Event.DELETION in wanted and not (self._may_delete and self._there):
+            events = (events - {Event.DELETION}) | ({Event.POLICY} & self._in_use)
+        changes: list[Change] = []
+        doors: dict[Door, bool] = {}
+        for event in sorted(events):
+            made, shown = self._next(event)
+            changes.extend(made)
+            doors |= shown
+        if changes:
+            self._arena.change(changes)
+        return Behind(self._seen(doors), proves=wanted <= events)
 
     def give_up(self, flows: Iterable[Flow]) -> None:
         """Wait no more for the events that these flows were to show: they do not show on this plugin."""
-        doors = {(flow.port, flow.protocol) for flow in flows}
-        self._unseen |= {event for (event, _), door in _DOORS.items() if door in doors}
+        unseen = {(flow.port, flow.protocol) for flow in flows}
+        self._unseen |= {event for event, doors in _DOORS.items() if unseen & set(doors.values())}
+        if _DELETED_DOOR in unseen:
+            self._unseen.add(Event.DELETION)
 
     @property
     def _in_use(self) -> frozenset[Event]:
         return self._all - self._unseen
 
-    def _flip(self, event: Event, opened: str, closed: str) -> None:
+    @property
+    def _may_delete(self) -> bool:
+        return Event.DELETION in self._in_use
+
+    def _next(self, event: Event) -> tuple[Sequence[Change], Mapping[Door, bool]]:
+        """Return the next changes by which an event shows, and the doors at which it does."""
+        if event is Event.DELETION:
+            self._there = False
+            return [DeletePolicy(f"{CANARY}/{_DELETED}")], {_DELETED_DOOR: False}
+        if event is Event.POLICY and self._may_delete and not self._there:
+            return [self._deleted_again()], {_DELETED_DOOR: True}
+        opened, closed = _TURNS if self._turn[event] % 2 else _TURNS[::-1]
+        self._turn[event] += 1
+        doors = {_DOORS[event][opened]: True, _DOORS[event][closed]: False}
         match event:
             case Event.POLICY:
-                if self._turn[event]:
-                    self._arena.delete_policy(_by_policy(closed).ref)
-                self._arena.apply_policy(_by_policy(opened))
+                return [ApplyPolicy(_ingress(_REPLACED, [{"ports": [_port(_DOORS[event][opened])]}]))], doors
             case Event.POD:
-                for ref, _ in self._pairs:
-                    self._arena.label_pod(ref, {_TURN: opened})
+                return [LabelPod(ref, {_TURN: opened}) for ref, _ in self._pairs], doors
             case Event.NAMESPACE:
-                self._arena.label_namespace(CANARY, {_TURN: opened})
+                return [LabelNamespace(CANARY, {_TURN: opened})], doors
 
-    def _flows(self, event: Event, turn: str) -> Iterable[Flow]:
-        port, protocol = _DOORS[event, turn]
-        return [Flow(source, destination, port, protocol) for source, destination in self._pairs]
+    def _deleted_again(self) -> Change:
+        self._there = True
+        return ApplyPolicy(_ingress(_DELETED, [{"ports": [_port(_DELETED_DOOR)]}]))
 
-
-def _events(actions: Iterable[Action]) -> set[Event]:
-    return {_EVENTS[type(action)] for action in actions if type(action) in _EVENTS}
+    def _seen(self, doors: Mapping[Door, bool]) -> Mapping[Flow, bool]:
+        return {Flow(*pair, *door): passes for door, passes in doors.items() for pair in self._pairs}
 
 
 def _by_label() -> NetworkPolicy:
     """Isolate the canaries, and open by the label that they, or their namespace, have in this turn."""
     selectors = ((Event.POD, "podSelector"), (Event.NAMESPACE, "namespaceSelector"))
     rules = [
-        {"from": [{selector: {"matchLabels": {_TURN: turn}}}], "ports": [_port(event, turn)]}
+        {"from": [{selector: {"matchLabels": {_TURN: turn}}}], "ports": [_port(door)]}
         for event, selector in selectors
-        for turn in _TURNS
+        for turn, door in _DOORS[event].items()
     ]
-    return _ingress("by-label", rules)
+    return _ingress(_BY_LABEL, rules)
 
 
-def _by_policy(turn: str) -> NetworkPolicy:
-    """Open by being there."""
-    return _ingress(turn, [{"ports": [_port(Event.POLICY, turn)]}])
-
-
-def _port(event: Event, turn: str) -> Mapping[str, Any]:
-    port, protocol = _DOORS[event, turn]
+def _port(door: Door) -> Mapping[str, Any]:
+    port, protocol = door
     return {"port": port, "protocol": protocol.value}
 
 

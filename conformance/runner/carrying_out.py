@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from conformance.model import address
 from conformance.model.case import (
     ApplyPolicy,
+    Change,
     CreateNamespace,
     CreatePod,
     CreateService,
@@ -21,7 +22,7 @@ from conformance.model.case import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from conformance.model.case import Action
     from conformance.model.state import State
@@ -29,18 +30,57 @@ if TYPE_CHECKING:
     from conformance.runner.target import Arena
 
 
-def carry_out(action: Action, state: State, arena: Arena) -> State:  # noqa: C901 -- one branch for each action
-    """Do one action and return the state that it leads to, with the arena's addresses."""
-    match action:
+def carry_out(actions: Sequence[Action], state: State, arena: Arena) -> State:
+    """Do actions in order, and return the state that they lead to, with the arena's addresses.
+
+    Changes that follow each other are made together, unless they are of the same object.
+    """
+    for together in _groups(actions):
+        if isinstance(together, list):
+            done = [_filled_in(each, arena.world) for each in together]
+            arena.change(done)
+            for each in done:
+                state = state.after(each)
+        else:
+            _do(together, state, arena)
+            state = state.after(together)
+        state = replace(state, world=arena.world)
+    return state
+
+
+def _groups(actions: Iterable[Action]) -> Iterator[Action | list[Change]]:
+    changes: dict[tuple[str, str], Change] = {}
+    for action in actions:
+        if changes and (not isinstance(action, Change) or _changed(action) in changes):
+            yield list(changes.values())
+            changes = {}
+        if isinstance(action, Change):
+            changes[_changed(action)] = action
+        else:
+            yield action
+    if changes:
+        yield list(changes.values())
+
+
+def _changed(change: Change) -> tuple[str, str]:
+    """Return what object it is that a change is of."""
+    match change:
         case ApplyPolicy(policy):
-            action = ApplyPolicy(address.fill_in(policy, arena.world))
-            arena.apply_policy(action.policy)
+            return "policy", policy.ref
         case DeletePolicy(ref):
-            arena.delete_policy(ref)
-        case LabelPod(ref, labels):
-            arena.label_pod(ref, labels)
-        case LabelNamespace(name, labels):
-            arena.label_namespace(name, labels)
+            return "policy", ref
+        case LabelPod(ref):
+            return "pod", ref
+        case LabelNamespace(name):
+            return "namespace", name
+
+
+def _filled_in(change: Change, world: World) -> Change:
+    return ApplyPolicy(address.fill_in(change.policy, world)) if isinstance(change, ApplyPolicy) else change
+
+
+def _do(action: Action, state: State, arena: Arena) -> None:
+    match action:
         case CreateNamespace(namespace):
             arena.create_namespace(namespace)
         case DeleteNamespace(name):
@@ -56,28 +96,34 @@ def carry_out(action: Action, state: State, arena: Arena) -> State:  # noqa: C90
             arena.create_service(service)
         case RestartImplementation():
             arena.restart_implementation()
-    return replace(state.after(action), world=arena.world)
 
 
 def take_back(state: State, wanted: World, arena: Arena) -> None:
     """Delete all policies, and make the arena's world what it was; only what differs is touched."""
-    for ref in state.policies:
-        arena.delete_policy(ref)
     generations = {ref: pod.generation for ref, pod in (*wanted.pods.items(), *arena.world.pods.items())}
+    if changes := [*map(DeletePolicy, state.policies), *_relabelling(arena.world, wanted)]:
+        arena.change(changes)
     _remove(wanted, arena)
     for name, namespace in wanted.namespaces.items():
         if name not in arena.world.namespaces:
             arena.create_namespace(namespace)
-        elif changes := _changes(arena.world.namespaces[name].labels, namespace.labels):
-            arena.label_namespace(name, changes)
     for ref, pod in wanted.pods.items():
         if ref not in arena.world.pods:
             arena.create_pod(replace(pod, generation=generations[ref] + 1, addresses=()))
-        elif changes := _changes(arena.world.pods[ref].labels, pod.labels):
-            arena.label_pod(ref, changes)
     for ref, service in wanted.services.items():
         if ref not in arena.world.services:
             arena.create_service(replace(service, addresses=(), node_ports={}))
+
+
+def _relabelling(world: World, wanted: World) -> Iterator[Change]:
+    """Yield what gives all that stays the labels that it had."""
+    for name, namespace in wanted.namespaces.items():
+        now = world.namespaces.get(name)
+        if now is not None and (labels := _differing(now.labels, namespace.labels)):
+            yield LabelNamespace(name, labels)
+    for ref, pod in wanted.pods.items():
+        if _same_pod(world.pods.get(ref), pod) and (labels := _differing(world.pods[ref].labels, pod.labels)):
+            yield LabelPod(ref, labels)
 
 
 def _remove(wanted: World, arena: Arena) -> None:
@@ -93,15 +139,19 @@ def _remove(wanted: World, arena: Arena) -> None:
         arena.delete_namespace(name)
 
 
-def _same_pod(now: Pod, wanted: Pod | None) -> bool:
+def _same_pod(now: Pod | None, wanted: Pod | None) -> bool:
     """Tell whether labels are all that has to be changed; a pod made again is as good as the one before."""
-    return wanted is not None and (now.servers, now.node, now.phase) == (wanted.servers, wanted.node, wanted.phase)
+    return (
+        now is not None
+        and wanted is not None
+        and (now.servers, now.node, now.phase) == (wanted.servers, wanted.node, wanted.phase)
+    )
 
 
 def _same_service(now: Service, wanted: Service | None) -> bool:
     return wanted is not None and (now.type, now.selector, now.ports) == (wanted.type, wanted.selector, wanted.ports)
 
 
-def _changes(now: Mapping[str, str], wanted: Mapping[str, str]) -> Mapping[str, str | None]:
+def _differing(now: Mapping[str, str], wanted: Mapping[str, str]) -> Mapping[str, str | None]:
     removed: dict[str, str | None] = dict.fromkeys(now.keys() - wanted.keys())
     return {**removed, **{key: value for key, value in wanted.items() if now.get(key) != value}}

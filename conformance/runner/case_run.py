@@ -127,11 +127,10 @@ class CaseRun:
         return ""
 
     def _carry_out(self, actions: Sequence[Action]) -> None:
-        for action in actions:
-            if not isinstance(action, (ApplyPolicy, DeletePolicy)):
-                self._reader.changed()
-            self._state = carry_out(action, self._state, self._arena)
-            self._done.append(action)
+        if any(not isinstance(each, (ApplyPolicy, DeletePolicy)) for each in actions):
+            self._reader.changed()
+        self._state = carry_out(actions, self._state, self._arena)
+        self._done.extend(actions)
         self._reader.isolated(isolated(self._state), self._state.world)
 
     def _read(
@@ -181,10 +180,10 @@ class CaseRun:
         if barrier is None:
             return self._reader.settle(expected, hold=self._held(hold, proven=True)), None
         changing = [flow for flow, wanted in expected.items() if self._shown.get(flow) is not wanted]
-        canaries = barrier.behind(actions)
+        canaries, proves = barrier.behind(actions)
         both = self._reader.settle(
             {**expected, **canaries},
-            hold=self._held(hold, proven=bool(changing) or barrier.proves(actions)),
+            hold=self._held(hold, proven=bool(changing) or proves),
             first=[*changing, *canaries],
             canaries=canaries,
             since=began,

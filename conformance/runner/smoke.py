@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from conformance.casefile.networkpolicy import from_manifest
 from conformance.errors import ProbeFailed
+from conformance.model.case import ApplyPolicy
 from conformance.model.default_world import default_world
 from conformance.model.flow import flows
 from conformance.model.matrix import CellVerdict
@@ -63,7 +64,7 @@ def _try(arena: Arena, target: Target) -> Smoke:
             False, f"{len(wrong)} of {len(tried)} flows between {' and '.join(_PODS)} do not pass, without any policy"
         )
     connected = f"{len(tried)} flows between {' and '.join(_PODS)} pass"
-    arena.apply_policy(_deny())
+    arena.change([ApplyPolicy(_deny())])
     began = target.clock.now()
     settled = settle(wanted=False, deadline=_ENFORCE)
     seconds = target.clock.now() - began

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from conformance.model.case import Change
     from conformance.model.flow import Flow
     from conformance.model.matrix import Early, Observation
     from conformance.model.policy import NetworkPolicy
@@ -41,14 +42,11 @@ class Arena(Protocol):
     def unsupported(self) -> Mapping[str, str]:
         """Features that this arena cannot show (`sctp`, `external-client`, ...), each with the reason."""
 
-    def apply_policy(self, policy: NetworkPolicy) -> None:
-        """Create a policy or replace it in place; its addresses are filled in already."""
+    def change(self, changes: Sequence[Change]) -> None:
+        """Make changes of different objects, all at the same time; ActionFailed for the first that was refused, once all were tried.
 
-    def delete_policy(self, ref: str) -> None: ...
-
-    def label_pod(self, ref: str, labels: Mapping[str, str | None]) -> None: ...
-
-    def label_namespace(self, name: str, labels: Mapping[str, str | None]) -> None: ...
+        Addresses in policies are filled in already.
+        """
 
     def create_namespace(self, namespace: Namespace) -> None: ...
 

@@ -15,6 +15,7 @@ from conformance.cluster.client import Api, namespace_path
 from conformance.cluster.options import Workload, new_run
 from conformance.cluster.target import DEFAULT_IMAGE, KubernetesOptions, KubernetesTarget
 from conformance.errors import TargetUnavailable
+from conformance.model.case import ApplyPolicy, DeletePolicy, LabelNamespace, LabelPod
 from conformance.model.default_world import default_world
 from conformance.model.flow import DEFAULT_PROBE, flows
 from conformance.model.matrix import Observed
@@ -94,11 +95,11 @@ def test_the_written_role_is_enough_for_everything(
         assert Observed.FAILED not in {each.observed for each in seen.values()}
         manifest = {"metadata": {"name": "p", "namespace": "x"}, "spec": {"podSelector": {}}}
         policy = NetworkPolicy("x", "p", LabelSelector(), frozenset({Direction.INGRESS}), manifest=manifest)
-        arena.apply_policy(policy)
-        arena.apply_policy(policy)
-        arena.delete_policy("x/p")
-        arena.label_pod("x/a", {"k": "v"})
-        arena.label_namespace("x", {"k": "v"})
+        arena.change([ApplyPolicy(policy)])
+        arena.change([ApplyPolicy(policy)])
+        arena.change([DeletePolicy("x/p")])
+        arena.change([LabelPod("x/a", {"k": "v"})])
+        arena.change([LabelNamespace("x", {"k": "v"})])
         arena.create_namespace(Namespace("w"))
         arena.create_pod(replace(default_world().pods["x/a"], namespace="w"))
         arena.delete_pod("w/a")

@@ -20,6 +20,7 @@ from conformance.cluster.streams import open_exec
 from conformance.cluster.target import DEFAULT_IMAGE, ClusterTimeouts, KubernetesOptions, KubernetesTarget
 from conformance.cluster.waiting import until_none_left
 from conformance.errors import ActionFailed, ArenaFailed, ProbeFailed
+from conformance.model.case import ApplyPolicy, DeletePolicy, LabelNamespace, LabelPod
 from conformance.model.default_world import default_world, servers
 from conformance.model.flow import DEFAULT_PROBE, Flow, flows
 from conformance.model.matrix import Observed
@@ -147,52 +148,52 @@ def test_every_address_is_known(arena: KubernetesArena) -> None:
 
 
 def test_a_policy_takes_effect_and_ceases_to(arena: KubernetesArena) -> None:
-    arena.apply_policy(policy({"policyTypes": ["Ingress"]}))
+    arena.change([ApplyPolicy(policy({"policyTypes": ["Ingress"]}))])
     try:
         assert unlike(arena, into(arena, "x/a"), CLOSED) == []
         assert unlike(arena, into(arena, "y/a"), OPEN) == []
     finally:
-        arena.delete_policy("x/p")
+        arena.change([DeletePolicy("x/p")])
     assert unlike(arena, into(arena, "x/a"), OPEN) == []
-    arena.delete_policy("x/p")
+    arena.change([DeletePolicy("x/p")])
 
 
 def test_a_policy_is_replaced_in_place_and_what_it_no_longer_says_is_gone(arena: KubernetesArena, api: Api) -> None:
     path = f"/apis/networking.k8s.io/v1/namespaces/{real('x')}/networkpolicies/p"
-    arena.apply_policy(policy({"ingress": [{}], "egress": [{}], "policyTypes": ["Ingress", "Egress"]}))
+    arena.change([ApplyPolicy(policy({"ingress": [{}], "egress": [{}], "policyTypes": ["Ingress", "Egress"]}))])
     try:
         first = api.get(path)
         assert unlike(arena, into(arena, "x/a"), OPEN) == []
-        arena.apply_policy(policy({"policyTypes": ["Ingress"]}))
+        arena.change([ApplyPolicy(policy({"policyTypes": ["Ingress"]}))])
         second = api.get(path)
         assert second["spec"] == {"podSelector": {}, "policyTypes": ["Ingress"]}
         assert second["metadata"]["uid"] == first["metadata"]["uid"]
         assert unlike(arena, into(arena, "x/a"), CLOSED) == []
     finally:
-        arena.delete_policy("x/p")
+        arena.change([DeletePolicy("x/p")])
     assert unlike(arena, into(arena, "x/a"), OPEN) == []
 
 
 def test_a_policy_that_somebody_else_made_or_removed_is_applied_all_the_same(arena: KubernetesArena, api: Api) -> None:
     collection = f"/apis/networking.k8s.io/v1/namespaces/{real('x')}/networkpolicies"
     api.create(collection, {**policy({}).manifest, "metadata": {"name": "p"}})
-    arena.apply_policy(policy({"policyTypes": ["Egress"], "egress": [{}]}))
+    arena.change([ApplyPolicy(policy({"policyTypes": ["Egress"], "egress": [{}]}))])
     assert api.get(f"{collection}/p")["spec"]["policyTypes"] == ["Egress"]
     api.delete(f"{collection}/p")
-    arena.apply_policy(policy({"policyTypes": ["Egress"], "egress": [{}]}))
+    arena.change([ApplyPolicy(policy({"policyTypes": ["Egress"], "egress": [{}]}))])
     assert api.exists(f"{collection}/p")
-    arena.delete_policy("x/p")
+    arena.change([DeletePolicy("x/p")])
 
 
 def test_a_namespace_is_found_by_the_name_that_the_case_gives_it(arena: KubernetesArena) -> None:
     peer = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "y"}}}
-    arena.apply_policy(policy({"policyTypes": ["Ingress"], "ingress": [{"from": [peer]}]}))
+    arena.change([ApplyPolicy(policy({"policyTypes": ["Ingress"], "ingress": [{"from": [peer]}]}))])
     try:
         tried = into(arena, "x/a")
         assert unlike(arena, [flow for flow in tried if flow.source.startswith("y/")], OPEN) == []
         assert unlike(arena, [flow for flow in tried if flow.source.startswith("z/")], CLOSED) == []
     finally:
-        arena.delete_policy("x/p")
+        arena.change([DeletePolicy("x/p")])
     assert unlike(arena, into(arena, "x/a"), OPEN) == []
 
 
@@ -206,32 +207,32 @@ def test_a_namespace_is_found_by_the_name_that_the_case_gives_it(arena: Kubernet
 )
 def test_a_policy_that_is_not_accepted(arena: KubernetesArena, spec: dict[str, Any], words: str) -> None:
     with pytest.raises(ActionFailed, match="policy x/p was not accepted") as caught:
-        arena.apply_policy(policy(spec))
+        arena.change([ApplyPolicy(policy(spec))])
     assert words in str(caught.value)
 
 
 def test_labels_of_a_pod_are_set_and_removed(arena: KubernetesArena, api: Api) -> None:
     before = dict(arena.world.pods["x/a"].labels)
-    arena.label_pod("x/a", {"new": "one", "team": None})
+    arena.change([LabelPod("x/a", {"new": "one", "team": None})])
     labels = api.get(namespace_path(real("x"), "pods", "a"))["metadata"]["labels"]
     wanted = {key: value for key, value in before.items() if key != "team"} | {"new": "one"}
     assert labels == {**wanted, RUN_LABEL: RUN}
     assert arena.world.pods["x/a"].labels == wanted
-    arena.label_pod("x/a", {"new": None, "team": before["team"]})
+    arena.change([LabelPod("x/a", {"new": None, "team": before["team"]})])
     assert arena.world.pods["x/a"].labels == before
 
 
 def test_labels_of_a_namespace_are_set_and_removed(arena: KubernetesArena, api: Api) -> None:
-    arena.label_namespace("z", {"team": "red"})
+    arena.change([LabelNamespace("z", {"team": "red"})])
     assert api.get(namespace_path(real("z")))["metadata"]["labels"]["team"] == "red"
     assert arena.world.namespaces["z"].labels["team"] == "red"
-    arena.label_namespace("z", {"team": None})
+    arena.change([LabelNamespace("z", {"team": None})])
     assert "team" not in api.get(namespace_path(real("z")))["metadata"]["labels"]
 
 
 def test_what_is_not_there_cannot_be_labelled(arena: KubernetesArena) -> None:
     with pytest.raises(ActionFailed, match="not relabelled"):
-        arena.label_namespace("nowhere", {"a": "b"})
+        arena.change([LabelNamespace("nowhere", {"a": "b"})])
 
 
 def test_a_pod_is_replaced_under_the_same_name(arena: KubernetesArena) -> None:
@@ -349,7 +350,7 @@ def test_commands_that_reproduce_a_flow_work_when_they_are_typed(arena: Kubernet
         assert "timed out" in denied.stderr or "refused" in denied.stderr
         subprocess.run(alive, shell=True, capture_output=True, check=True)
     finally:
-        arena.delete_policy("x/by-hand")
+        arena.change([DeletePolicy("x/by-hand")])
     assert unlike(arena, tried[:1], OPEN) == []
 
 

@@ -44,6 +44,10 @@ from conformance.errors import ActionFailed, ArenaFailed, TargetUnavailable
 from conformance.lab.miniatures.perfect import PerfectArena, PerfectTarget
 from conformance.model.matrix import Observation, Observed
 
+def applied(changes, namespace=None):
+    policies = [each.policy for each in changes if hasattr(each, "policy")]
+    return [each for each in policies if namespace in (None, each.namespace)]
+
 def trace(text):
     with Path("trace.txt").open("a") as file:
         file.write(text + chr(10))
@@ -91,10 +95,10 @@ Target.Arena = Arena
 #: A target that does not take policies in namespace y.
 REFUSING = """
 class Arena(Arena):
-    def apply_policy(self, policy):
-        if policy.namespace == "y":
+    def change(self, changes):
+        if applied(changes, "y"):
             raise ActionFailed("the API server said no", hint="ask it why")
-        super().apply_policy(policy)
+        super().change(changes)
 
 Target.Arena = Arena
 """

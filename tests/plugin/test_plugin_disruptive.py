@@ -45,9 +45,10 @@ WATCHED = """
 import time
 
 class Arena(Arena):
-    def apply_policy(self, policy):
-        trace("changed")
-        super().apply_policy(policy)
+    def change(self, changes):
+        if applied(changes):
+            trace("changed")
+        super().change(changes)
 
     def restart_implementation(self):
         trace("restart begins")

@@ -64,8 +64,8 @@ def test_an_error_is_told_as_one_that_accuses_nobody(project: Project) -> None:
 def test_a_bug_of_the_suite_is_an_error_with_the_traceback_in_the_log(project: Project) -> None:
     project.target("""
 class Arena(Arena):
-    def apply_policy(self, policy):
-        raise KeyError(policy.ref)
+    def change(self, changes):
+        raise KeyError(changes[0].policy.ref)
 
 Target.Arena = Arena
 """)
@@ -151,7 +151,7 @@ class Broken(Target):
         return super().open_arena(world, name)
 
 class Arena(Arena):
-    def apply_policy(self, policy):
+    def change(self, changes):
         raise ActionFailed("no")
 
 Target = Broken
@@ -363,10 +363,10 @@ def test_a_run_that_was_stopped_early_has_no_footer(project: Project) -> None:
 def test_ctrl_c_in_the_middle_leaves_a_record_without_a_footer_and_no_arena(project: Project) -> None:
     project.target("""
 class Arena(Arena):
-    def apply_policy(self, policy):
-        if policy.namespace == "x":
+    def change(self, changes):
+        if applied(changes, "x"):
             raise KeyboardInterrupt
-        super().apply_policy(policy)
+        super().change(changes)
 
 Target.Arena = Arena
 """)

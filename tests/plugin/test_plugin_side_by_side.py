@@ -57,10 +57,10 @@ Target.open_arena = open_arena
 def test_a_worker_that_dies_accuses_nobody(project: Project) -> None:
     project.target("""
 class Arena(Arena):
-    def apply_policy(self, policy):
-        if policy.namespace == "y":
+    def change(self, changes):
+        if applied(changes, "y"):
             os._exit(9)
-        super().apply_policy(policy)
+        super().change(changes)
 
 Target.Arena = Arena
 """)

@@ -14,6 +14,7 @@ from strategies import TRIED, state, states
 
 from conformance.lab.miniatures.data_plane import DataPlane
 from conformance.lab.miniatures.perfect import PerfectArena
+from conformance.model.case import ApplyPolicy
 from conformance.model.flow import Flow
 from conformance.model.matrix import Observed
 from conformance.model.world import IPFamily, address_in
@@ -100,7 +101,7 @@ def test_a_service_is_decided_where_all_of_its_backends_agree() -> None:
         some = state(Random(seed))
         arena = PerfectArena(some.world)
         for policy in some.policies.values():
-            arena.apply_policy(policy)
+            arena.change([ApplyPolicy(policy)])
         for flow in service_flows(some):
             met = answers(some, flow)
             expected = next(iter(met)) if len(met) == 1 else None

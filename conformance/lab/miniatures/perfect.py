@@ -11,15 +11,12 @@ from conformance.lab.miniatures.data_plane import DataPlane
 from conformance.model import address
 from conformance.model.case import (
     Action,
-    ApplyPolicy,
+    Change,
     CreateNamespace,
     CreatePod,
     CreateService,
     DeleteNamespace,
     DeletePod,
-    DeletePolicy,
-    LabelNamespace,
-    LabelPod,
 )
 from conformance.model.flow import Flow
 from conformance.model.matrix import Early, Observation, Observed
@@ -73,17 +70,9 @@ class PerfectArena:
     def unsupported(self) -> Mapping[str, str]:
         return {"sctp": "no server of a miniature speaks it"}
 
-    def apply_policy(self, policy: NetworkPolicy) -> None:
-        self._event(ApplyPolicy(policy))
-
-    def delete_policy(self, ref: str) -> None:
-        self._event(DeletePolicy(ref))
-
-    def label_pod(self, ref: str, labels: Mapping[str, str | None]) -> None:
-        self._event(LabelPod(ref, labels))
-
-    def label_namespace(self, name: str, labels: Mapping[str, str | None]) -> None:
-        self._event(LabelNamespace(name, labels))
+    def change(self, changes: Sequence[Change]) -> None:
+        for each in changes:
+            self._event(each)
 
     def create_namespace(self, namespace: Namespace) -> None:
         self._event(CreateNamespace(namespace))

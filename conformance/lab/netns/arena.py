@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from conformance.lab.netns.control import Keeper
-    from conformance.model.case import Action
+    from conformance.model.case import Action, Change
     from conformance.model.flow import Flow
     from conformance.model.matrix import Early, Observation
     from conformance.model.policy import NetworkPolicy
@@ -94,22 +94,19 @@ class NetnsArena:
             found["sctp"] = "this machine's kernel has no SCTP loaded"
         return found
 
-    def apply_policy(self, policy: NetworkPolicy) -> None:
-        self._change(f"apply policy {policy.ref}", ApplyPolicy(policy))
-
-    def delete_policy(self, ref: str) -> None:
-        self._change(f"delete policy {ref}", DeletePolicy(ref))
-
-    def label_pod(self, ref: str, labels: Mapping[str, str | None]) -> None:
-        self._change(f"label pod {ref}", LabelPod(ref, labels))
-
-    def label_namespace(self, name: str, labels: Mapping[str, str | None]) -> None:
-        self._change(f"label namespace {name}", LabelNamespace(name, labels))
+    def change(self, changes: Sequence[Change]) -> None:
+        what = " and ".join(map(_words, changes))
+        with self._acting(what):
+            state = self._state
+            for each in changes:
+                state = self._after(what, each, state)
+            self._enforce(state)
 
     def create_namespace(self, namespace: Namespace) -> None:
         what = f"create namespace {namespace.name}"
         _refuse_twin(what, namespace.name, self.world.namespaces)
-        self._change(what, CreateNamespace(namespace))
+        with self._acting(what):
+            self._enforce(self._after(what, CreateNamespace(namespace)))
 
     def delete_namespace(self, name: str) -> None:
         what = f"delete namespace {name}"
@@ -210,13 +207,9 @@ class NetnsArena:
             if time.monotonic() > deadline:
                 raise ActionFailed(f"{owner.ref} does not serve all its ports", causes=silent)
 
-    def _change(self, what: str, action: Action) -> None:
-        with self._acting(what):
-            self._enforce(self._after(what, action))
-
-    def _after(self, what: str, action: Action) -> State:
+    def _after(self, what: str, action: Action, state: State | None = None) -> State:
         try:
-            return self._state.after(action)
+            return (state or self._state).after(action)
         except KeyError as error:
             raise ActionFailed(f"cannot {what}: there is no {error.args[0]}") from error
 
@@ -271,6 +264,18 @@ class NetnsArena:
             raise ActionFailed(f"cannot {what}", causes=[fault.what], hint=hint(fault, machine_settings())) from fault
         except ProbeFailed as error:
             raise ActionFailed(f"cannot {what}", causes=[error.message, *error.causes], hint=error.hint) from error
+
+
+def _words(change: Change) -> str:
+    match change:
+        case ApplyPolicy(policy):
+            return f"apply policy {policy.ref}"
+        case DeletePolicy(ref):
+            return f"delete policy {ref}"
+        case LabelPod(ref):
+            return f"label pod {ref}"
+        case LabelNamespace(name):
+            return f"label namespace {name}"
 
 
 def _refuse_twin(what: str, ref: str, existing: Mapping[str, object]) -> None:

@@ -22,6 +22,7 @@ from conformance.lab.netns import machines
 from conformance.lab.netns.control import Keeper
 from conformance.lab.netns.fault import LabFault
 from conformance.lab.netns.target import NetnsTarget
+from conformance.model.case import ApplyPolicy, DeletePolicy, LabelNamespace, LabelPod
 from conformance.model.default_world import default_world, servers
 from conformance.model.flow import DEFAULT_PROBE, Flow, flows
 from conformance.model.matrix import Observed
@@ -88,7 +89,7 @@ def arena(shared: NetnsArena) -> Iterator[NetnsArena]:
     """Give the shared arena, and see to it that it is afterwards as it was before."""
     yield shared
     for ref in list(shared._state.policies):
-        shared.delete_policy(ref)
+        shared.change([DeletePolicy(ref)])
     for ref in list(shared.world.services):
         shared.delete_service(ref)
     for ref in shared.world.pods.keys() - default_world().pods.keys():
@@ -168,12 +169,12 @@ def test_every_pod_has_an_address_on_its_node(arena: NetnsArena) -> None:
 
 
 def test_ingress_is_denied_on_both_nodes(arena: NetnsArena) -> None:
-    arena.apply_policy(policy("x", INGRESS))
+    arena.change([ApplyPolicy(policy("x", INGRESS))])
     check(arena, [flow for flow in matrix(arena) if flow.destination.startswith("x/")])
 
 
 def test_egress_is_denied_on_both_nodes(arena: NetnsArena) -> None:
-    arena.apply_policy(policy("x", EGRESS))
+    arena.change([ApplyPolicy(policy("x", EGRESS))])
     check(arena, [flow for flow in matrix(arena) if flow.source.startswith("x/")])
 
 
@@ -182,9 +183,9 @@ def test_a_packet_between_two_pods_of_one_node_is_asked_for_both_directions(aren
     assert source.node == destination.node
     wanted = parsed("x/a -> x/c:80/TCP", "x/a -> x/c:80/UDP")
     to_c = Rule((Peer(pod_selector=LabelSelector({"pod": "c"})),))
-    arena.apply_policy(policy("x", EGRESS, selector=LabelSelector({"pod": "a"}), egress=[to_c], name="out"))
+    arena.change([ApplyPolicy(policy("x", EGRESS, selector=LabelSelector({"pod": "a"}), egress=[to_c], name="out"))])
     check(arena, [], wanted)
-    arena.apply_policy(policy("x", INGRESS, selector=LabelSelector({"pod": "c"}), name="in"))
+    arena.change([ApplyPolicy(policy("x", INGRESS, selector=LabelSelector({"pod": "c"}), name="in"))])
     check(arena, wanted, wanted)
 
 
@@ -192,19 +193,19 @@ def test_a_policy_is_replaced_in_place_and_deleted(arena: NetnsArena) -> None:
     wanted = parsed("y/a -> x/a:80/TCP", "z/a -> x/a:80/TCP")
     for namespace, blocked in (("y", wanted[1:]), ("z", wanted[:1])):
         peer = Peer(namespace_selector=LabelSelector({"ns": namespace}))
-        arena.apply_policy(policy("x", INGRESS, ingress=[Rule((peer,))]))
+        arena.change([ApplyPolicy(policy("x", INGRESS, ingress=[Rule((peer,))]))])
         check(arena, blocked, wanted)
-    arena.delete_policy("x/p")
+    arena.change([DeletePolicy("x/p")])
     check(arena, [], wanted)
 
 
 def test_ports_protocols_and_ranges(arena: NetnsArena) -> None:
     wanted = [Flow("y/a", "x/a", port, protocol) for protocol in (TCP, UDP) for port in (79, 80, 81, 82, 83)]
     rule = Rule((), (PolicyPort(TCP, 80, 82), PolicyPort(UDP, 83)))
-    arena.apply_policy(policy("x", INGRESS, ingress=[rule]))
+    arena.change([ApplyPolicy(policy("x", INGRESS, ingress=[rule]))])
     passing = {(80, TCP), (81, TCP), (82, TCP), (83, UDP)}
     check(arena, [flow for flow in wanted if (flow.port, flow.protocol) not in passing], wanted)
-    arena.apply_policy(policy("x", INGRESS, ingress=[Rule((), (PolicyPort(UDP),))]))
+    arena.change([ApplyPolicy(policy("x", INGRESS, ingress=[Rule((), (PolicyPort(UDP),))]))])
     check(arena, [flow for flow in wanted if flow.protocol is TCP], wanted)
 
 
@@ -212,19 +213,19 @@ def test_an_except_takes_from_its_own_block_only(arena: NetnsArena) -> None:
     wanted = parsed("y/a -> x/a:80/TCP", "y/b -> x/a:80/TCP", "y/c -> x/a:80/TCP", "ext -> x/a:80/TCP")
     gone = tuple(f"{arena.world.pods[ref].addresses[0]}/32" for ref in ("y/a", "y/b"))
     block = Rule((Peer(ip_block=IPBlock("10.244.0.0/16", gone)),))
-    arena.apply_policy(policy("x", INGRESS, ingress=[block]))
+    arena.change([ApplyPolicy(policy("x", INGRESS, ingress=[block]))])
     check(arena, [wanted[0], wanted[1], wanted[3]], wanted)
     back = Rule((Peer(pod_selector=LabelSelector({"pod": "b"}), namespace_selector=ALL),))
-    arena.apply_policy(policy("x", INGRESS, ingress=[back], name="back"))
+    arena.change([ApplyPolicy(policy("x", INGRESS, ingress=[back], name="back"))])
     check(arena, [wanted[0], wanted[3]], wanted)
 
 
 def test_port_names_are_the_destinations(arena: NetnsArena) -> None:
     into = [Flow("y/c", f"x/{pod}", port, TCP) for pod in "abc" for port in (80, 81)]
-    arena.apply_policy(policy("x", INGRESS, ingress=[Rule((), (PolicyPort(TCP, "http"),))]))
+    arena.change([ApplyPolicy(policy("x", INGRESS, ingress=[Rule((), (PolicyPort(TCP, "http"),))]))])
     check(arena, [into[1], into[2], into[4], into[5]], into)
     out = [Flow("z/a", ref, port, TCP) for ref in ("y/a", "y/b", "y/c", "ext") for port in (80, 81)]
-    arena.apply_policy(policy("z", EGRESS, egress=[Rule((), (PolicyPort(TCP, "http"),))]))
+    arena.change([ApplyPolicy(policy("z", EGRESS, egress=[Rule((), (PolicyPort(TCP, "http"),))]))])
     check(arena, [out[1], out[2], *out[4:]], out)
 
 
@@ -232,25 +233,25 @@ def test_ext_as_client_and_as_server(arena: NetnsArena) -> None:
     into = parsed("ext -> x/a:80/TCP", "ext -> x/b:80/UDP", "y/a -> x/a:80/TCP")
     out = parsed("x/a -> ext:80/TCP", "x/b -> ext:80/UDP", "x/a -> y/a:80/TCP")
     ext = Rule((Peer(ip_block=IPBlock(f"{arena.world.endpoints['ext'].addresses[0]}/32")),))
-    arena.apply_policy(policy("x", INGRESS, EGRESS, ingress=[ext], egress=[ext]))
+    arena.change([ApplyPolicy(policy("x", INGRESS, EGRESS, ingress=[ext], egress=[ext]))])
     check(arena, [into[2], out[2]], into + out)
     everyone = Rule((Peer(namespace_selector=ALL),))
-    arena.apply_policy(policy("x", INGRESS, EGRESS, ingress=[everyone], egress=[everyone]))
+    arena.change([ApplyPolicy(policy("x", INGRESS, EGRESS, ingress=[everyone], egress=[everyone]))])
     check(arena, [*into[:2], *out[:2]], into + out)
 
 
 def test_labels_of_pods_and_namespaces(arena: NetnsArena) -> None:
     wanted = parsed("y/a -> x/a:80/TCP", "y/b -> x/a:80/TCP")
     peer = Peer(LabelSelector({"role": "client"}), LabelSelector({"trust": "yes"}))
-    arena.apply_policy(policy("x", INGRESS, ingress=[Rule((peer,))]))
+    arena.change([ApplyPolicy(policy("x", INGRESS, ingress=[Rule((peer,))]))])
     check(arena, wanted, wanted)
-    arena.label_pod("y/a", {"role": "client"})
+    arena.change([LabelPod("y/a", {"role": "client"})])
     check(arena, wanted, wanted)
-    arena.label_namespace("y", {"trust": "yes"})
+    arena.change([LabelNamespace("y", {"trust": "yes"})])
     check(arena, wanted[1:], wanted)
-    arena.label_pod("y/a", {"role": None})
+    arena.change([LabelPod("y/a", {"role": None})])
     check(arena, wanted, wanted)
-    arena.label_namespace("y", {"trust": None})
+    arena.change([LabelNamespace("y", {"trust": None})])
     assert arena.world.namespaces == default_world().namespaces
 
 
@@ -259,7 +260,7 @@ def test_a_service_reaches_its_backends_and_policies_see_those(arena: NetnsArena
     wanted = [Flow(source, "web.x.svc", *port) for source in ("x/b", "y/a", "y/b") for port in ((8080, TCP), (53, UDP))]
     check(arena, [], wanted)
     port_80 = Rule((Peer(namespace_selector=LabelSelector({"ns": "y"})),), (PolicyPort(TCP, 80),))
-    arena.apply_policy(policy("x", INGRESS, ingress=[port_80]))
+    arena.change([ApplyPolicy(policy("x", INGRESS, ingress=[port_80]))])
     check(arena, [flow for flow in wanted if flow.source == "x/b" or flow.protocol is UDP], wanted)
 
 
@@ -272,14 +273,14 @@ def test_a_node_port_leads_to_the_other_node_and_shows_its_own_as_the_source(are
     entrance = arena.world.entrance(arena.world.services["web.x.svc"])
     assert entrance is not None
     assert entrance.addresses[0] == "172.30.0.3"  # x/a is on the other one
-    arena.apply_policy(policy("x", INGRESS))
+    arena.change([ApplyPolicy(policy("x", INGRESS))])
     check(arena, [*web, *others], [*web, *others])
     node = Rule((Peer(ip_block=IPBlock("172.30.0.3/32")),))
-    arena.apply_policy(policy("x", INGRESS, ingress=[node]))
+    arena.change([ApplyPolicy(policy("x", INGRESS, ingress=[node]))])
     check(arena, others, [*web, *others])
-    arena.apply_policy(policy("x", INGRESS, ingress=[Rule((), (PolicyPort(UDP, 80),))]))
+    arena.change([ApplyPolicy(policy("x", INGRESS, ingress=[Rule((), (PolicyPort(UDP, 80),))]))])
     check(arena, [web[0], *others[:2]], [*web, *others])
-    arena.apply_policy(policy("x", EGRESS))
+    arena.change([ApplyPolicy(policy("x", EGRESS))])
     check(arena, [], [*web, *others])
 
 
@@ -291,26 +292,26 @@ def test_a_node_port_of_a_node_that_a_pod_brings(arena: NetnsArena) -> None:
     assert [each.addresses[0] for each in arena.world.nodes] == [f"172.30.0.{number}" for number in (2, 3, 4, 5)]
     flow = Flow("ext", "far.y.svc", 80, TCP)
     check(arena, [], [flow])
-    arena.apply_policy(policy("y", INGRESS, selector=LabelSelector({"pod": "far"})))
+    arena.change([ApplyPolicy(policy("y", INGRESS, selector=LabelSelector({"pod": "far"})))])
     check(arena, [flow], [flow])
 
 
 def test_a_service_spreads_over_its_backends(arena: NetnsArena) -> None:
     for name in "abc":
-        arena.label_pod(f"z/{name}", {"tier": name, "group": "all"})
+        arena.change([LabelPod(f"z/{name}", {"tier": name, "group": "all"})])
     arena.create_service(Service("z", "all", {"group": "all"}, (ServicePort(80, 80),)))
     flow = Flow("x/a", "all.z.svc", 80, TCP)
     try:
         check(arena, [], [flow])
         for name in "abc":  # a connection that would go to another backend is dropped; a few tries reach each of them
             others = LabelSelector({}, (Requirement("tier", Operator.NOT_IN, (name,)),))
-            arena.apply_policy(policy("z", INGRESS, selector=others))
+            arena.change([ApplyPolicy(policy("z", INGRESS, selector=others))])
             assert Observed.ALLOWED in {arena.probe([flow], QUICK)[flow].observed for _ in range(3)}
-        arena.apply_policy(policy("z", INGRESS))
+        arena.change([ApplyPolicy(policy("z", INGRESS))])
         assert arena.probe([flow], QUICK)[flow].observed is Observed.DROPPED
     finally:
         for name in "abc":
-            arena.label_pod(f"z/{name}", {"tier": None, "group": None})
+            arena.change([LabelPod(f"z/{name}", {"tier": None, "group": None})])
 
 
 def test_a_service_without_backends_answers_nobody(arena: NetnsArena) -> None:
@@ -319,18 +320,18 @@ def test_a_service_without_backends_answers_nobody(arena: NetnsArena) -> None:
     seen = arena.probe([flow], QUICK)[flow]
     assert seen.observed is Observed.FAILED
     assert "no server is behind this Service" in seen.detail
-    arena.label_pod("x/a", {"app": "nobody"})
+    arena.change([LabelPod("x/a", {"app": "nobody"})])
     try:
         check(arena, [], [flow])
     finally:
-        arena.label_pod("x/a", {"app": "web"})
+        arena.change([LabelPod("x/a", {"app": "web"})])
 
 
 def test_rules_that_need_many_datagrams(arena: NetnsArena, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machines, "DATAGRAM_BYTES", 1000)
     ports = tuple(PolicyPort(protocol, port) for protocol in (TCP, UDP) for port in (80, 82, 83))
     rule = Rule((Peer(namespace_selector=LabelSelector({"team": "blue"})),), ports)
-    arena.apply_policy(policy("x", INGRESS, ingress=[rule]))
+    arena.change([ApplyPolicy(policy("x", INGRESS, ingress=[rule]))])
     check(
         arena,
         [
@@ -370,7 +371,7 @@ def test_everything_is_reached_over_each_family(dual: NetnsArena) -> None:
 
 def test_isolation_and_selectors_are_of_both_families(dual: NetnsArena) -> None:
     from_y = Rule((Peer(namespace_selector=LabelSelector({"ns": "y"})),), (PolicyPort(TCP, 80),))
-    dual.apply_policy(policy("x", INGRESS, selector=LabelSelector({"pod": "b"}), ingress=[from_y]))
+    dual.change([ApplyPolicy(policy("x", INGRESS, selector=LabelSelector({"pod": "b"}), ingress=[from_y]))])
     check(
         dual,
         [
@@ -381,14 +382,14 @@ def test_isolation_and_selectors_are_of_both_families(dual: NetnsArena) -> None:
         ],
         both(dual),
     )
-    dual.apply_policy(policy("x", EGRESS))
+    dual.change([ApplyPolicy(policy("x", EGRESS))])
     check(dual, [flow for flow in both(dual) if flow.source.startswith("x/")], both(dual))
 
 
 @pytest.mark.parametrize(("cidr", "open_"), [("0.0.0.0/0", IPFamily.IPV4), ("::/0", IPFamily.IPV6)])
 def test_a_block_opens_its_own_family_only(dual: NetnsArena, cidr: str, open_: IPFamily) -> None:
     rule = Rule((Peer(ip_block=IPBlock(cidr)),))
-    dual.apply_policy(policy("x", INGRESS, EGRESS, ingress=[rule], egress=[rule]))
+    dual.change([ApplyPolicy(policy("x", INGRESS, EGRESS, ingress=[rule], egress=[rule]))])
     touched = [flow for flow in both(dual) if "x/" in flow.source or "x/" in flow.destination]
     check(dual, [flow for flow in touched if flow.family is not open_], both(dual))
 
@@ -396,7 +397,9 @@ def test_a_block_opens_its_own_family_only(dual: NetnsArena, cidr: str, open_: I
 def test_an_except_of_ipv6_and_ports_by_name_and_range(dual: NetnsArena) -> None:
     gone = f"{dual.world.pods['y/a'].addresses[1]}/128"
     peer, ports = Peer(ip_block=IPBlock("fd00::/16", (gone,))), (PolicyPort(TCP, "http"), PolicyPort(UDP, 79, 80))
-    dual.apply_policy(policy("x", INGRESS, selector=LabelSelector({"pod": "a"}), ingress=[Rule((peer,), ports)]))
+    dual.change(
+        [ApplyPolicy(policy("x", INGRESS, selector=LabelSelector({"pod": "a"}), ingress=[Rule((peer,), ports)]))]
+    )
     into = [flow for flow in both(dual) if flow.destination == "x/a"]
     passing = {flow for flow in into if flow.family is IPFamily.IPV6 and flow.source != "y/a" and flow.port == 80}
     check(dual, [flow for flow in into if flow not in passing], into)
@@ -407,7 +410,9 @@ def test_a_service_is_forwarded_over_each_family(dual: NetnsArena) -> None:
     wanted = [flow for flow in both(dual) if flow.destination == "web.x.svc"]
     assert len(wanted) == 8 * 2 * 2
     check(dual, [], wanted)
-    dual.apply_policy(policy("x", INGRESS, ingress=[Rule((Peer(ip_block=IPBlock("::/0")),), (PolicyPort(TCP, 80),))]))
+    dual.change(
+        [ApplyPolicy(policy("x", INGRESS, ingress=[Rule((Peer(ip_block=IPBlock("::/0")),), (PolicyPort(TCP, 80),))]))]
+    )
     passing = [flow for flow in wanted if (flow.family, flow.protocol) == (IPFamily.IPV6, TCP)]
     check(dual, [flow for flow in wanted if flow not in passing], wanted)
 
@@ -420,7 +425,7 @@ def test_a_node_port_is_forwarded_over_each_family(dual: NetnsArena) -> None:
     entrance = dual.world.entrance(dual.world.services["web.x.svc"])
     assert entrance is not None
     node = Rule((Peer(ip_block=IPBlock(f"{entrance.addresses[1]}/128")),))
-    dual.apply_policy(policy("x", INGRESS, ingress=[node]))
+    dual.change([ApplyPolicy(policy("x", INGRESS, ingress=[node]))])
     check(dual, web[:1], web)
 
 
@@ -442,7 +447,7 @@ def test_without_ipv6_there_is_ipv4_and_the_reason(
         assert four.unsupported["ipv6"] == four.unsupported["dual-stack"]
         assert all(len(pod.addresses) == 1 for pod in four.world.pods.values())
         check(four, [], flows(four.world, DEFAULT_PROBE, external=False))
-        four.apply_policy(policy("n", INGRESS))
+        four.change([ApplyPolicy(policy("n", INGRESS))])
         wanted = flows(four.world, DEFAULT_PROBE, external=False)
         check(four, wanted, wanted)
     finally:
@@ -454,18 +459,18 @@ def test_without_ipv6_there_is_ipv4_and_the_reason(
 
 def test_a_restart_puts_the_same_rules_in_force_anew(arena: NetnsArena) -> None:
     arena.create_service(Service("y", "web", {"pod": "b"}, (ServicePort(8080, 80),)))
-    arena.apply_policy(policy("x", INGRESS))
+    arena.change([ApplyPolicy(policy("x", INGRESS))])
     arena.restart_implementation()
     assert arena.still_away() == ()
     into_x = {flow for flow in matrix(arena) if flow.destination.startswith("x/")}
     check(arena, into_x)
     arena.restart_implementation()
-    arena.delete_policy("x/p")
+    arena.change([DeletePolicy("x/p")])
     check(arena, ())
 
 
 def test_a_restart_is_one_transaction_a_node_or_none(small: NetnsArena, monkeypatch: pytest.MonkeyPatch) -> None:
-    small.apply_policy(policy("n", INGRESS))
+    small.change([ApplyPolicy(policy("n", INGRESS))])
     sent: list[str] = []
     really = small._machines._keeper.rules
 
@@ -484,7 +489,7 @@ def test_a_restart_is_one_transaction_a_node_or_none(small: NetnsArena, monkeypa
 
 
 def test_a_pod_made_again_has_a_new_address_and_the_same_policies(arena: NetnsArena) -> None:
-    arena.apply_policy(policy("x", INGRESS, selector=LabelSelector({"pod": "a"})))
+    arena.change([ApplyPolicy(policy("x", INGRESS, selector=LabelSelector({"pod": "a"})))])
     old = arena.world.pods["x/a"]
     wanted = parsed("y/a -> x/a:80/TCP", "x/a -> y/a:80/TCP", "y/a -> x/b:80/TCP")
     arena.delete_pod("x/a")
@@ -498,7 +503,7 @@ def test_a_pod_made_again_has_a_new_address_and_the_same_policies(arena: NetnsAr
 
 
 def test_a_new_pod_is_isolated_before_its_agent_starts(arena: NetnsArena, monkeypatch: pytest.MonkeyPatch) -> None:
-    arena.apply_policy(policy("x", INGRESS, EGRESS, selector=LabelSelector({"pod": "new"})))
+    arena.change([ApplyPolicy(policy("x", INGRESS, EGRESS, selector=LabelSelector({"pod": "new"})))])
     start = machines.Machines.agent
     gates: list[Gate] = []
 
@@ -513,8 +518,12 @@ def test_a_new_pod_is_isolated_before_its_agent_starts(arena: NetnsArena, monkey
 
 
 def test_a_namespace_that_comes_and_goes(arena: NetnsArena) -> None:
-    arena.apply_policy(
-        policy("x", INGRESS, ingress=[Rule((Peer(namespace_selector=LabelSelector({"kind": "guest"})),))])
+    arena.change(
+        [
+            ApplyPolicy(
+                policy("x", INGRESS, ingress=[Rule((Peer(namespace_selector=LabelSelector({"kind": "guest"})),))])
+            )
+        ]
     )
     arena.create_namespace(Namespace("guest", {"kind": "guest"}))
     arena.create_pod(Pod("guest", "g", {}, servers(), node=5))
@@ -527,7 +536,7 @@ def test_a_namespace_that_comes_and_goes(arena: NetnsArena) -> None:
 
 def test_a_pod_that_has_ended_leaves_its_address_to_another(arena: NetnsArena) -> None:
     arena.create_pod(Pod("x", "done", {"role": "job"}, servers(), phase=Phase.SUCCEEDED))
-    arena.apply_policy(policy("x", INGRESS, EGRESS, selector=LabelSelector({"role": "job"})))
+    arena.change([ApplyPolicy(policy("x", INGRESS, EGRESS, selector=LabelSelector({"role": "job"})))])
     arena.create_pod(Pod("x", "next", {}, servers(), address_of="x/done"))
     assert arena.world.pods["x/next"].addresses == arena.world.pods["x/done"].addresses
     check(arena, [], parsed("x/a -> x/next:80/TCP", "x/next -> y/a:80/TCP"))
@@ -566,10 +575,10 @@ def test_addresses_are_not_used_again_soon(small: NetnsArena) -> None:
 def test_changes_of_what_is_not_there_are_refused(arena: NetnsArena) -> None:
     before = arena.world
     refused: list[tuple[Callable[[], None], str]] = [
-        (lambda: arena.delete_policy("x/none"), "there is no x/none"),
-        (lambda: arena.apply_policy(policy("none", INGRESS)), "there is no none"),
-        (lambda: arena.label_pod("x/none", {}), "there is no x/none"),
-        (lambda: arena.label_namespace("none", {}), "there is no none"),
+        (lambda: arena.change([DeletePolicy("x/none")]), "there is no x/none"),
+        (lambda: arena.change([ApplyPolicy(policy("none", INGRESS))]), "there is no none"),
+        (lambda: arena.change([LabelPod("x/none", {})]), "there is no x/none"),
+        (lambda: arena.change([LabelNamespace("none", {})]), "there is no none"),
         (lambda: arena.delete_namespace("none"), "there is no none"),
         (lambda: arena.delete_pod("x/none"), "there is no x/none"),
         (lambda: arena.delete_service("none.x.svc"), "there is no none.x.svc"),
@@ -585,7 +594,7 @@ def test_changes_of_what_is_not_there_are_refused(arena: NetnsArena) -> None:
     assert arena.world == before
     bad = Rule((Peer(ip_block=IPBlock("$(x/none)")),))
     with pytest.raises(ActionFailed, match="an address that is none"):
-        arena.apply_policy(policy("x", INGRESS, ingress=[bad]))
+        arena.change([ApplyPolicy(policy("x", INGRESS, ingress=[bad]))])
     check(arena, [], parsed("y/a -> x/a:80/TCP"))
 
 
@@ -599,7 +608,7 @@ def test_a_pod_that_cannot_serve_leaves_nothing_behind(arena: NetnsArena) -> Non
 
 
 def test_arenas_do_not_see_each_other(arena: NetnsArena, small: NetnsArena) -> None:
-    small.apply_policy(policy("n", INGRESS))
+    small.change([ApplyPolicy(policy("n", INGRESS))])
     check(small, flows(small.world, DEFAULT_PROBE, external=False), flows(small.world, DEFAULT_PROBE, external=False))
     check(arena, [])
 
@@ -611,7 +620,7 @@ def test_a_closed_arena_refuses_and_its_name_is_free(target: NetnsTarget, small:
     small.close()
     small.close()
     with pytest.raises(ActionFailed, match="closed"):
-        small.apply_policy(policy("n", INGRESS))
+        small.change([ApplyPolicy(policy("n", INGRESS))])
     flow = Flow("n/a", "n/b", 80, TCP)
     assert small.probe([flow], QUICK)[flow].observed is Observed.FAILED
     again = target.open_arena(small_world(), name)
@@ -635,6 +644,7 @@ LIVING = """
     import signal
     import sys
     from conformance.lab.netns.target import NetnsTarget
+    from conformance.model.case import ApplyPolicy
     from conformance.model.flow import Flow
     from conformance.model.policy import Direction, LabelSelector, NetworkPolicy
     from conformance.model.world import Namespace, Pod, Protocol, Server, World
@@ -649,7 +659,7 @@ LIVING = """
     except KeyboardInterrupt:
         flow = Flow("n/a", "n/b", 80, Protocol.TCP)
         print(arena.probe([flow], 3.0)[flow].observed, flush=True)
-        arena.apply_policy(NetworkPolicy("n", "deny", LabelSelector(), frozenset(Direction)))
+        arena.change([ApplyPolicy(NetworkPolicy("n", "deny", LabelSelector(), frozenset(Direction)))])
         print(arena.probe([flow], 0.3)[flow].observed, flush=True)
         target.close()
 """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from conformance.lab.miniatures.perfect import PerfectTarget
+from conformance.model.case import ApplyPolicy
 from conformance.model.default_world import default_world
 from conformance.model.flow import Flow
 from conformance.model.matrix import Observed
@@ -27,5 +28,5 @@ def test_what_comes_in_by_a_node_port(rules: tuple[Rule, ...], passes: bool) -> 
     arena.create_service(Service("x", "web", {"app": "web"}, (ServicePort(8080, 80),), type=ServiceType.NODE_PORT))
     flow = Flow("ext", "web.x.svc", 8080, Protocol.TCP)
     assert arena.probe([flow], 1.0)[flow].observed is Observed.ALLOWED
-    arena.apply_policy(NetworkPolicy("x", "p", LabelSelector(), frozenset({Direction.INGRESS}), rules))
+    arena.change([ApplyPolicy(NetworkPolicy("x", "p", LabelSelector(), frozenset({Direction.INGRESS}), rules))])
     assert (arena.probe([flow], 1.0)[flow].observed is Observed.ALLOWED) is passes

@@ -7,12 +7,14 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from conformance.lab.miniatures.perfect import PerfectArena, PerfectTarget
+from conformance.model.case import ApplyPolicy, DeletePolicy, LabelNamespace, LabelPod
 from conformance.model.matrix import Observation, Observed
 from conformance.runner.timeouts import Timeouts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from conformance.model.case import Change
     from conformance.model.flow import Flow
     from conformance.model.policy import NetworkPolicy
     from conformance.model.world import World
@@ -58,7 +60,7 @@ class Script:
     """What goes wrong on a target, and what was asked of it."""
 
     lenses: list[Any] = field(default_factory=list)
-    #: By the name of an arena's method: the errors that its next calls raise, or None for a call that works.
+    #: By the name of an arena's method, or of a kind of change: the errors that its next calls raise, or None for a call that works.
     errors: dict[str, list[BaseException | None]] = field(default_factory=dict)
     #: Calls that were carried out although the target then said that they failed.
     carried_out_anyway: bool = False
@@ -94,7 +96,7 @@ class ScriptedArena(PerfectArena):
 
     def __getattribute__(self, name: str) -> Any:
         found = super().__getattribute__(name)
-        if not name.startswith(("apply_", "delete_", "label_", "create_", "restart_")):
+        if not name.startswith(("delete_", "create_", "restart_")):
             return found
 
         def logged(*arguments: Any) -> None:
@@ -106,6 +108,18 @@ class ScriptedArena(PerfectArena):
                 raise error
 
         return logged
+
+    def change(self, changes: Sequence[Change]) -> None:
+        first = None
+        for each in changes:
+            name, *arguments = _called(each)
+            self.script.log.append((name, *arguments))
+            error = self.script.next_error(name)
+            if error is None or self.script.carried_out_anyway:
+                super().change([each])
+            first = first or error
+        if first is not None:
+            raise first
 
     def restart_implementation(self) -> None:
         self.back_at = self.target.clock.now() + self.script.away_seconds
@@ -130,6 +144,19 @@ class ScriptedArena(PerfectArena):
         self.closed += 1
         if error := self.script.next_error("close"):
             raise error
+
+
+def _called(change: Change) -> tuple[Any, ...]:
+    """How a change is named in the log, and what it is given."""
+    match change:
+        case ApplyPolicy(policy):
+            return "apply_policy", policy
+        case DeletePolicy(ref):
+            return "delete_policy", ref
+        case LabelPod(ref, labels):
+            return "label_pod", ref, labels
+        case LabelNamespace(name, labels):
+            return "label_namespace", name, labels
 
 
 class ScriptedTarget(PerfectTarget):

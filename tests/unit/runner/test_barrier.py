@@ -43,6 +43,22 @@ QUIET = f"""{CLOSED}\
         spec: {{podSelector: {{matchLabels: {{pod: a}}}}, policyTypes: [Ingress]}}
     expect: {{default: allow, deny: ["* -> x/a"]}}
 """
+#: What changes nothing is applied, edited, and deleted twice.
+DELETED = f"""{QUIET}\
+  - name: open but for x/b
+    apply:
+      - apiVersion: networking.k8s.io/v1
+        kind: NetworkPolicy
+        metadata: {{name: third, namespace: x}}
+        spec: {{podSelector: {{matchLabels: {{pod: a}}}}, policyTypes: [Ingress]}}
+    expect: {{default: allow, deny: ["* -> x/a"]}}
+  - name: once again
+    delete: [x/again]
+    expect: {{default: allow, deny: ["* -> x/a"]}}
+  - name: and again
+    delete: [x/third]
+    expect: {{default: allow, deny: ["* -> x/a"]}}
+"""
 RELABELLED = f"""{CLOSED}\
   - name: relabelled
     label: {{x/b: {{colour: green}}, "y": {{colour: green}}}}
@@ -78,6 +94,24 @@ def test_steps_that_change_nothing_are_awaited_by_the_canaries(
     assert (result.verdict, result.notes) == (Verdict.PASS, ())
     assert all(step.barrier is not None and step.barrier >= 5.0 for step in result.steps)
     assert all(step.seconds > 5.0 for step in result.steps)
+
+
+def test_behind_a_deletion_is_a_deletion(session: Session, case: Callable[..., Case], script: Script) -> None:
+    result = session.run(case(DELETED))
+    assert result.verdict is Verdict.PASS
+    called = [(name, getattr(each, "ref", each)) for name, each, *_ in script.log if name.endswith("_policy")]
+    canaries = [(name, ref) for name, ref in called if ref.startswith(f"{CANARY}/")]
+    assert canaries == [
+        ("apply_policy", "canary/by-label"),
+        ("apply_policy", "canary/deleted"),
+        ("apply_policy", "canary/replaced"),
+        ("apply_policy", "canary/replaced"),
+        ("apply_policy", "canary/replaced"),
+        ("delete_policy", "canary/deleted"),
+        ("apply_policy", "canary/deleted"),
+    ]
+    assert result.steps[-2].seconds < Timeouts().quiet, "the deletion showed"
+    assert result.steps[-1].seconds >= Timeouts().quiet, "there was none to show"
 
 
 class LateDefect:

@@ -55,9 +55,7 @@ def arena(target: ScriptedTarget) -> ScriptedArena:
 
 
 def done(arena: ScriptedArena, *actions: Action) -> State:
-    state = State(arena.world)
-    for action in actions:
-        state = carry_out(action, state, arena)
+    state = carry_out(actions, State(arena.world), arena)
     arena.script.log.clear()
     return state
 
@@ -89,16 +87,28 @@ def test_each_action_is_one_change_of_the_arena_and_the_state_has_its_addresses(
     )
     for action, call in actions:
         arena.script.log.clear()
-        state = carry_out(action, state, arena)
+        state = carry_out([action], state, arena)
         assert arena.script.log == [call]
         assert state.world == arena.world
     assert shape(state.world)[:2] == shape(default_world())[:2]
     assert state.policies == {}
 
 
+def test_changes_that_follow_each_other_are_made_together_unless_they_are_of_one_object(
+    arena: ScriptedArena, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    together: list[int] = []
+    monkeypatch.setattr(arena, "change", lambda changes: together.append(len(changes)))
+    relabelled = [LabelPod("x/a", {"k": "v"}), LabelNamespace("x", {"k": "v"})]
+    carry_out([ApplyPolicy(policy()), *relabelled, ApplyPolicy(policy())], State(arena.world), arena)
+    assert together == [3, 1]
+    carry_out([relabelled[0], CreatePod(Pod("x", "d")), relabelled[1]], State(arena.world), arena)
+    assert together == [3, 1, 1, 1]
+
+
 def test_named_addresses_are_those_that_the_arena_has_now(arena: ScriptedArena) -> None:
     state = State(arena.world)
-    state = carry_out(ApplyPolicy(policy(cidr="$(x/a)")), state, arena)
+    state = carry_out([ApplyPolicy(policy(cidr="$(x/a)"))], state, arena)
     address = arena.world.pods["x/a"].addresses[0]
     held = state.policies["x/deny"]
     assert held.ingress[0].peers[0].ip_block == IPBlock(f"{address}/32")
@@ -119,7 +129,7 @@ def test_what_the_target_refuses_changes_no_state(arena: ScriptedArena) -> None:
     state = State(arena.world)
     arena.script.errors["apply_policy"] = [ActionFailed("no")]
     with pytest.raises(ActionFailed):
-        carry_out(ApplyPolicy(policy()), state, arena)
+        carry_out([ApplyPolicy(policy())], state, arena)
     assert state.policies == {}
 
 
