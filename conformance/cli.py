@@ -117,8 +117,9 @@ def run(
     verbose: Annotated[bool, typer.Option("-v", help="a line for each case")] = False,
 ) -> None:
     """Run cases and say what does not do what the specification says."""
-    files = _paths(paths)
-    cases = _load(files)
+    many = (
+        not paths or len(_load(paths)) >= _WORTH_WORKERS
+    )  # what is wrong with them is better said before anything is started
     single = {
         "target": target, "report": report, "context": context, "kubeconfig": kubeconfig, "image": image, "external": external,
         "workload": workload,
@@ -130,12 +131,12 @@ def run(
     arguments += [f"--netpol-timeout={each}" for each in timeout or ()]
     arguments += ["--netpol-keep"] if keep else []
     arguments += ["--netpol-disruptive"] if disruptive else []
-    workers = workers or _usual_workers(target, len(cases))
+    workers = workers or (_usual_workers(target) if many else "")
     for flag, value in (("-n", workers), ("-k", keyword), ("-m", marker)):
         arguments += [flag, value] if value else []
     arguments += [f"--junit-xml={junit}"] if junit else []
     arguments += ["-v"] if verbose else []
-    raise typer.Exit(_pytest([*map(str, files), *arguments]))
+    raise typer.Exit(_pytest([*map(str, _paths(paths)), *arguments]))
 
 
 @app.command("list")
@@ -334,10 +335,10 @@ def _pytest(arguments: Sequence[str]) -> int:
     return UsageError.exit_status if status in _USAGE else status
 
 
-def _usual_workers(target: str, cases: int) -> str:
+def _usual_workers(target: str) -> str:
     """Return how many cases run side by side where the user does not say: in the lab, where arenas cost nothing, one a core."""
     cores = min(os.cpu_count() or 1, _MOST_USUAL_WORKERS)
-    return str(cores) if target == "netns" and cores > 1 and cases >= _WORTH_WORKERS else ""
+    return str(cores) if target == "netns" and cores > 1 else ""
 
 
 def _paths(paths: list[Path] | None) -> list[Path]:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 from conformance.model import address
 from conformance.model.case import ApplyPolicy, CreatePod
+from conformance.model.default_world import default_world
 from conformance.model.flow import flows
-from conformance.model.world import IPFamily
+from conformance.model.world import IPFamily, Phase
 
 if TYPE_CHECKING:
     from conformance.casefile.source import Path, Source
     from conformance.model.case import Action, Case
     from conformance.model.flow import Flow
-    from conformance.model.world import World
+    from conformance.model.world import Protocol, World
+
 
 #: The features that a case needs for its families, and for no other reason.
 _NEEDED = {
@@ -26,9 +29,45 @@ _NEEDED = {
 
 def tried(case: Case, world: World) -> tuple[Flow, ...]:
     """Return the flows that a case tries in a world to which no target has given addresses yet."""
-    if case.families:
-        world = address.with_sample_addresses(world, case.addressed)
-    return flows(world, case.probe, external=case.external, families=case.families)
+    if _as_by_default(world):
+        return _tried_by_default(case.probe, case.addressed, case.families, external=case.external)
+    return _tried(world, case.probe, case.addressed, case.families, external=case.external)
+
+
+@cache  # labels and policies make no difference, and most cases change nothing else
+def _tried_by_default(
+    probe: tuple[tuple[int, Protocol], ...],
+    addressed: tuple[IPFamily, ...],
+    families: tuple[IPFamily, ...],
+    *,
+    external: bool,
+) -> tuple[Flow, ...]:
+    return _tried(default_world(), probe, addressed, families, external=external)
+
+
+def _tried(
+    world: World,
+    probe: tuple[tuple[int, Protocol], ...],
+    addressed: tuple[IPFamily, ...],
+    families: tuple[IPFamily, ...],
+    *,
+    external: bool,
+) -> tuple[Flow, ...]:
+    if families:
+        world = address.with_sample_addresses(world, addressed)
+    return flows(world, probe, external=external, families=families)
+
+
+def _as_by_default(world: World) -> bool:
+    """Tell whether a world has the same servers as the default one, and nothing but those."""
+    usual = default_world()
+    return (
+        not world.services
+        and world.pods.keys() == usual.pods.keys()
+        and all(
+            pod.phase is Phase.RUNNING and pod.servers == usual.pods[ref].servers for ref, pod in world.pods.items()
+        )
+    )
 
 
 def check(source: Source, case: Case) -> None:
