@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import sys
 from enum import StrEnum
@@ -32,7 +31,6 @@ out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 _USAGE = (4, 5)  # what pytest ends with where an option is wrong, or where no case is left to run
-_MOST_USUAL_WORKERS = 4
 _MOST_DIFFERENCES = 5  # of one step: the first few are enough to see what is meant
 _WORTH_WORKERS = 10  # below that, starting workers takes longer than they save
 
@@ -107,7 +105,10 @@ def run(
         ),
     ] = "",
     workers: Annotated[
-        str, typer.Option("-n", help="how many cases run side by side, each in an arena of its own")
+        str,
+        typer.Option(
+            "-n", help="how many cases run side by side, each in an arena of its own; auto is what the target bears"
+        ),
     ] = "",
     keyword: Annotated[str, typer.Option("-k", help="only cases whose path, id, tier or features match")] = "",
     marker: Annotated[
@@ -131,7 +132,7 @@ def run(
     arguments += [f"--netpol-timeout={each}" for each in timeout or ()]
     arguments += ["--netpol-keep"] if keep else []
     arguments += ["--netpol-disruptive"] if disruptive else []
-    workers = workers or (_usual_workers(target) if many else "")
+    workers = workers or ("auto" if many else "")
     for flag, value in (("-n", workers), ("-k", keyword), ("-m", marker)):
         arguments += [flag, value] if value else []
     arguments += [f"--junit-xml={junit}"] if junit else []
@@ -333,12 +334,6 @@ def _pytest(arguments: Sequence[str]) -> int:
     fixed = ["-c", str(Path(__file__).parent / "run.ini"), f"--rootdir={Path.cwd()}", "-p", "no:cacheprovider"]
     status = int(pytest.main([*fixed, *arguments]))
     return UsageError.exit_status if status in _USAGE else status
-
-
-def _usual_workers(target: str) -> str:
-    """Return how many cases run side by side where the user does not say: in the lab, where arenas cost nothing, one a core."""
-    cores = min(os.cpu_count() or 1, _MOST_USUAL_WORKERS)
-    return str(cores) if target == "netns" and cores > 1 else ""
 
 
 def _paths(paths: list[Path] | None) -> list[Path]:

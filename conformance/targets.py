@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from conformance.cluster.options import Workload, new_run
+from conformance.cluster.options import DEFAULT_IMAGE, KubernetesOptions, Workload, new_run
 from conformance.errors import UsageError
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from conformance.runner.target import Target
 
 NAMES = ("netns", "kubernetes", "kind", "mini:NAME")
+_MOST_IN_THE_LAB = 4
 _RUN = re.compile(r"^[a-z0-9]{1,12}$")
 
 
@@ -101,6 +103,21 @@ def shared_kind(options: TargetOptions) -> SharedKind:
     return SharedKind(create(chosen), chosen)
 
 
+def side_by_side(options: TargetOptions) -> int:
+    """Return how many arenas the target bears at once: as many processes are worth having. A cluster that is yet to be made runs here."""
+    cores = os.cpu_count() or 1
+    match options.target:
+        case "kubernetes" if options.context:
+            from conformance.cluster.capacity import arenas  # noqa: PLC0415 -- as above
+
+            return arenas(_kubernetes_options(options))
+        case "kind":
+            from conformance.cluster.capacity import MOST  # noqa: PLC0415 -- as above
+
+            return min(MOST, 2 * cores)
+    return min(_MOST_IN_THE_LAB, cores)
+
+
 def cleanup(*, context: str, kubeconfig: str, run: str, kind_name: str) -> tuple[str, ...]:
     """Remove what killed runs left: on a cluster, or a kind cluster itself. Return what was removed."""
     if kind_name:
@@ -141,23 +158,25 @@ def _netns(_: TargetOptions, __: str) -> Target:
 
 
 def _kubernetes(options: TargetOptions, _: str) -> Target:
-    from conformance.cluster.target import DEFAULT_IMAGE, KubernetesOptions, KubernetesTarget  # noqa: PLC0415 -- as above
+    from conformance.cluster.target import KubernetesTarget  # noqa: PLC0415 -- as above
 
     if not options.context:
         raise UsageError(
             "no context is named, and the suite never takes the current one by itself",
             hint="name the cluster with --context (pytest: --netpol-context); `kubectl config get-contexts` lists them",
         )
-    return KubernetesTarget(
-        KubernetesOptions(
-            context=options.context,
-            kubeconfig=options.kubeconfig or None,
-            image=options.image or DEFAULT_IMAGE,
-            run=options.run,
-            external_command=tuple(shlex.split(options.external)),
-            workload=Workload(options.workload),
-            disruptive=options.disruptive,
-        )
+    return KubernetesTarget(_kubernetes_options(options))
+
+
+def _kubernetes_options(options: TargetOptions) -> KubernetesOptions:
+    return KubernetesOptions(
+        context=options.context,
+        kubeconfig=options.kubeconfig or None,
+        image=options.image or DEFAULT_IMAGE,
+        run=options.run,
+        external_command=tuple(shlex.split(options.external)),
+        workload=Workload(options.workload),
+        disruptive=options.disruptive,
     )
 
 

@@ -126,13 +126,13 @@ def internal_address(node: Mapping[str, Any]) -> str:
 def places(nodes: Sequence[Mapping[str, Any]]) -> tuple[Node, ...]:
     """Return the nodes that forward what arrives at their node ports: first the workers, in the order of `workers`, then the others."""
     ready = sorted((node for node in nodes if is_ready(node)), key=lambda node: str(node["metadata"]["name"]))
-    found = [Node(_internal_addresses(node), worker=_takes_pods(node)) for node in ready]
+    found = [Node(_internal_addresses(node), worker=takes_pods(node)) for node in ready]
     return tuple(sorted(found, key=lambda node: not node.worker))
 
 
 def workers(nodes: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
     """Return the hostname labels of the nodes that pods can be put on, in the order of their names."""
-    ready = sorted((node for node in nodes if _takes_pods(node)), key=lambda node: str(node["metadata"]["name"]))
+    ready = sorted((node for node in nodes if takes_pods(node)), key=lambda node: str(node["metadata"]["name"]))
     return tuple(node["metadata"]["labels"]["kubernetes.io/hostname"] for node in ready)
 
 
@@ -146,7 +146,7 @@ def is_ready(owner: Mapping[str, Any]) -> bool:
     return conditions.get("Ready") == "True"
 
 
-def _takes_pods(node: Mapping[str, Any]) -> bool:
+def takes_pods(node: Mapping[str, Any]) -> bool:
     spec, labels = node.get("spec", {}), node["metadata"].get("labels", {})
     return (
         is_ready(node)

@@ -147,6 +147,20 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     return report
 
 
+@pytest.hookimpl(optionalhook=True, tryfirst=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """Answer `-n auto` by what the target bears, where one is named; else it is about tests of somebody else."""
+    if not options.value(config, "target"):
+        return None
+    from conformance import targets  # noqa: PLC0415 -- only where it is asked
+
+    try:
+        count = targets.side_by_side(options.target_options(config))
+    except errors.ConformanceError:
+        return 0  # it is said where the options are read
+    return count if count > 1 else 0
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_setupnodes(config: pytest.Config) -> None:
     """Make the kind cluster once, before there are workers that would each make one."""

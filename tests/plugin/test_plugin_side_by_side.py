@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
 from plugin_project import LEAKY, REFUSING
 
 from conformance.errors import UsageError
@@ -27,6 +28,21 @@ def test_two_workers_give_the_same_verdicts_and_one_record(project: Project) -> 
         assert together[0][key] == lines[0][key]
     assert together[-1]["verdicts"] == lines[-1]["verdicts"] == {"error": 1, "fail": 5, "pass": 1}
     result.stdout.fnmatch_lines(["*6 failed, 1 passed*"])
+
+
+@pytest.mark.parametrize(("options", "workers"), [(["--netpol-target=netns"], 3), (["--netpol-target="], 2)])
+def test_auto_is_what_the_named_target_bears_and_else_none_of_our_business(
+    project: Project, monkeypatch: pytest.MonkeyPatch, options: list[str], workers: int
+) -> None:
+    project.target()
+    monkeypatch.setenv("PYTEST_XDIST_AUTO_NUM_WORKERS", "2")
+    project.pytester.makepyfile(
+        sitecustomize="import os\nos.cpu_count = lambda: 3\n"  # of the machine, for the named target
+    )
+    monkeypatch.setenv("PYTHONPATH", str(project.path))
+    result = project.run_alone("-nauto", *options)
+    assert result.ret == 0
+    result.stdout.fnmatch_lines([f"created: {workers}/{workers} workers*"])
 
 
 def test_every_worker_has_arenas_of_its_own_and_leaves_none(project: Project) -> None:
