@@ -21,7 +21,8 @@ from conformance.model.case import ApplyPolicy, DeleteNamespace, DeletePolicy, L
 from conformance.model.flow import reached_at
 from conformance.model.state import State
 from conformance.model.world import IPFamily, Phase, Protocol, ServiceType, World, address_in, family_of
-from conformance.runner.probing import LOOPBACKS, Prober, from_start
+from conformance.runner.probing import Prober
+from conformance.runner.routes import LOOPBACKS, from_start
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

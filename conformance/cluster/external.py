@@ -15,7 +15,7 @@ from typing import IO, TYPE_CHECKING, NoReturn, cast
 from conformance.cluster.manifests import server_arguments
 from conformance.cluster.naming import CONTEXT_LABEL, MANAGED_BY, MANAGED_BY_LABEL, RUN_LABEL, shortened
 from conformance.errors import ProbeFailed
-from conformance.runner.probing import identity
+from conformance.runner.routes import identity
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

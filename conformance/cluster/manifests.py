@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from conformance.cluster.naming import MANAGED_BY, MANAGED_BY_LABEL, POD_LABEL, RUN_LABEL
 from conformance.cluster.options import Workload
 from conformance.model.world import Container, Phase
-from conformance.runner.probing import identity
+from conformance.runner.routes import identity
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

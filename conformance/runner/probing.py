@@ -14,16 +14,17 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Protocol
 
 from conformance.errors import ProbeFailed
-from conformance.model.flow import Flow, reached_at
+from conformance.model.flow import Flow
 from conformance.model.matrix import Early, Observation, Observed
-from conformance.model.world import IPFamily, family_of, target_port
+from conformance.model.world import IPFamily, family_of
 from conformance.model.world import Protocol as IPProtocol
+from conformance.runner.routes import Routes, Server, identity, owner_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from conformance.model.world import Endpoint, Pod, World
-
+    from conformance.runner.routes import Job
 #: What an agent is given, beyond the timeout of its flows, before its stream counts as broken.
 ANSWER_SLACK = 10.0
 #: How often a batch is tried on a stream that breaks before its flows are `failed`.
@@ -35,12 +36,7 @@ TIMEOUTS_A_FLOW = 4
 #: What an answer is waited for although others were waited for long enough already: it may have come meanwhile.
 _LEAST = 1.0
 _SIDE_BY_SIDE = 16
-#: Where a server is asked by its own pod.
-LOOPBACKS = {IPFamily.IPV4: "127.0.0.1", IPFamily.IPV6: "::1"}
-
-#: A server by its owner's ref, port and protocol, and over which family it was to answer: it listens on each of them with a socket of its own.
-Server = tuple[str, int, IPProtocol, IPFamily]
-Job = tuple[str, int, str]
+_OBSERVED = {each.value: each for each in Observed}
 
 
 class Stream(Protocol):
@@ -54,16 +50,6 @@ class Stream(Protocol):
     def close(self) -> None: ...
 
 
-def identity(arena: str, owner: Pod | Endpoint) -> str:
-    """What the servers of a pod or endpoint answer with: no two pods of any arena share it, not even one made again."""
-    return f"{arena}/{owner.identity}"
-
-
-def from_start(world: World, pod: Pod) -> Sequence[str]:
-    """Return what a pod's agent is told to try from its start, with the addresses that are known by then."""
-    return [f"{_address(world, ref)}:{port}/{protocol}" for ref, port, protocol in pod.from_start]
-
-
 class Prober:
     """The open streams of one arena. `opener` opens the stream of a pod or endpoint, named by its ref."""
 
@@ -72,6 +58,7 @@ class Prober:
         self._opener = opener
         self._streams: dict[str, Stream] = {}
         self._numbers = itertools.count(1)
+        self._routes = Routes(arena)
         self.hellos: dict[str, Mapping[str, Any]] = {}
 
     def open(self, refs: Iterable[str]) -> None:
@@ -103,16 +90,16 @@ class Prober:
             self._ask(owner.ref, {"jobs": []}, 0.0)
         sctp = self.hellos[owner.ref].get("sctp")
         servers = [
-            (owner.ref, each.port, each.protocol, family)
+            Server(owner.ref, each.port, each.protocol, family)
             for family in sorted({family_of(each) for each in owner.addresses} or {IPFamily.IPV4})
             for each in owner.servers
             if sctp or each.protocol is not IPProtocol.SCTP
         ]
-        answer = self._ask(owner.ref, {"jobs": [_loopback(each) for each in servers]}, timeout)
+        answer = self._ask(owner.ref, {"jobs": [each.own_job for each in servers]}, timeout)
         results = _results(answer, len(servers))
         expected = identity(self._arena, owner)
         return tuple(
-            f"{_shown(server)}: {outcome} {who or detail}".rstrip()
+            f"{server}: {outcome} {who or detail}".rstrip()
             for server, (outcome, who, _, detail, _) in zip(servers, results, strict=True)
             if (outcome, who) != ("allowed", expected)
         )
@@ -126,7 +113,7 @@ class Prober:
             raise ProbeFailed(f"{pod.ref} does not say what it has tried since its start", causes=[str(told)[:200]])
         found = {}
         for (ref, port, protocol), (tries, passed, who) in zip(pod.from_start, told, strict=True):
-            owner = _owner(world, ref)
+            owner = owner_of(world, ref)
             right = owner is not None and who == identity(self._arena, owner)
             found[Flow(pod.ref, ref, port, protocol)] = Early(tries, passed if right else None)
         return found
@@ -142,7 +129,9 @@ class Prober:
         for _ in range(STREAM_TRIES):
             observations, broken = self._read(world, left, timeout)
             seen.update(observations)
-            left = [flow for flow in left if seen[flow].observed is Observed.FAILED and _touches(world, flow, broken)]
+            left = [
+                flow for flow in left if seen[flow].observed is Observed.FAILED and self._touched(world, flow, broken)
+            ]
             if not left:
                 break
         return {flow: seen[flow] for flow in flows}
@@ -151,47 +140,39 @@ class Prober:
         self, world: World, flows: Sequence[Flow], timeout: float
     ) -> tuple[Mapping[Flow, Observation], Mapping[str, str]]:
         """Read flows once; return what was seen, and the streams that broke meanwhile."""
-        places = {flow: place for flow in flows if (place := reached_at(flow, world))}
-        routed = {flow: _servers_behind(world, flow, places.get(flow)) for flow in flows}
-        batches: dict[str, list[Flow | Server]] = defaultdict(list)
-        for flow in places:
-            batches[flow.source].append(flow)
-        for server in sorted({server for servers in routed.values() for server in servers}):
-            batches[server[0]].append(server)
+        routes = {flow: self._routes.of(world, flow) for flow in flows}
+        tried: dict[str, list[Flow]] = defaultdict(list)
+        proofs: dict[str, list[Server]] = defaultdict(list)
+        for flow, route in routes.items():
+            if route.job:
+                tried[flow.source].append(flow)
+        for server in sorted({server for flow in itertools.chain(*tried.values()) for server in routes[flow].servers}):
+            proofs[server.owner].append(server)
         jobs = {
-            ref: [_loopback(item) if isinstance(item, tuple) else (*places[item], item.protocol) for item in items]
-            for ref, items in batches.items()
+            ref: [*filter(None, (routes[flow].job for flow in tried[ref])), *(server.own_job for server in proofs[ref])]
+            for ref in dict.fromkeys((*tried, *proofs))
         }
         answers, broken = self._ask_all(jobs, timeout)
-        raw: dict[Flow, Observation] = {}
-        lifeless: dict[Server, str] = {}
-        for ref, items in batches.items():
-            results = answers.get(ref) or [["failed", "", 0.0, broken[ref], 0.0]] * len(items)
-            for item, result in zip(items, results, strict=True):
-                if isinstance(item, tuple):
-                    if problem := self._lifeless(world, item, result):
-                        lifeless[item] = problem
-                else:
-                    raw[item] = self._observation(world, routed[item], result)
         nowhere = Observation(Observed.FAILED, 0.0, "no address")
-        return {flow: _proven(raw.get(flow, nowhere), routed[flow], lifeless) for flow in flows}, broken
+        seen = dict.fromkeys(flows, nowhere)
+        lifeless: dict[Server, str] = {}
+        for ref, batch in jobs.items():
+            results = iter(answers.get(ref) or [["failed", "", 0.0, broken[ref], 0.0]] * len(batch))
+            seen.update((flow, _observation(routes[flow].answers, next(results))) for flow in tried[ref])
+            for server in proofs[ref]:
+                if problem := self._lifeless(world, server, next(results)):
+                    lifeless[server] = problem
+        return {flow: _proven(each, routes[flow].servers, lifeless) for flow, each in seen.items()}, broken
+
+    def _touched(self, world: World, flow: Flow, refs: Collection[str]) -> bool:
+        return flow.source in refs or any(each.owner in refs for each in self._routes.of(world, flow).servers)
 
     def _lifeless(self, world: World, server: Server, result: Sequence[Any]) -> str:
         outcome, who, _, detail, _ = result
-        owner = _owner(world, server[0])
+        owner = owner_of(world, server.owner)
         if owner is not None and outcome == "allowed" and who == identity(self._arena, owner):
             return ""
-        return f"server {_shown(server)} is not proven alive: its loopback says {outcome} {who or detail}".rstrip()
-
-    def _observation(self, world: World, servers: Sequence[Server], result: Sequence[Any]) -> Observation:
-        outcome, who, seconds, detail, waited = result
-        observed = Observed(outcome)
-        if observed is Observed.ALLOWED:
-            expected = {identity(self._arena, owner) for ref, *_ in servers if (owner := _owner(world, ref))}
-            if who not in expected:
-                wanted = " or ".join(sorted(expected)) or "nobody"
-                return Observation(Observed.MISDELIVERED, seconds, f"{who} answered instead of {wanted}")
-        return Observation(observed, seconds, detail, waited)
+        return f"server {server} is not proven alive: its loopback says {outcome} {who or detail}".rstrip()
 
     def _ask_all(
         self, jobs: Mapping[str, Sequence[Job]], timeout: float
@@ -299,45 +280,13 @@ def _patience(jobs: int, timeout: float) -> float:
     return timeout * TIMEOUTS_A_FLOW * max(1, -(-jobs // AT_ONCE)) + ANSWER_SLACK
 
 
-def _touches(world: World, flow: Flow, refs: Collection[str]) -> bool:
-    return flow.source in refs or any(server[0] in refs for server in _servers_behind(world, flow, None))
-
-
-def _loopback(server: Server) -> Job:
-    _, port, protocol, family = server
-    return (LOOPBACKS[family], port, protocol)
-
-
-def _shown(server: Server) -> str:
-    ref, port, protocol, family = server
-    return f"{ref}:{port}/{protocol}" + (" over IPv6" if family is IPFamily.IPV6 else "")
-
-
-def _owner(world: World, ref: str) -> Pod | Endpoint | None:
-    return world.pods.get(ref) or world.endpoints.get(ref)
-
-
-def _address(world: World, ref: str) -> str | None:
-    owner = _owner(world, ref) or world.services.get(ref)
-    return owner.addresses[0] if owner is not None and owner.addresses else None
-
-
-def _servers_behind(world: World, flow: Flow, place: tuple[str, int] | None) -> tuple[Server, ...]:
-    """Return the servers that may answer a flow: the destination's own, or those that a Service forwards to.
-
-    They answer over the flow's family; where it names none, over that of the address of the place that it goes to.
-    """
-    service = world.services.get(flow.destination)
-    family = flow.family or (family_of(place[0]) if place else IPFamily.IPV4)
-    if service is None:
-        return ((flow.destination, flow.port, flow.protocol, family),)
-    return tuple(
-        (backend.ref, number, port.protocol, family)
-        for port in service.ports
-        if (port.port, port.protocol) == (flow.port, flow.protocol)
-        for backend in world.backends(service)
-        if (number := target_port(port, backend)) is not None
-    )
+def _observation(expected: Collection[str], result: Sequence[Any]) -> Observation:
+    outcome, who, seconds, detail, waited = result
+    observed = _OBSERVED[outcome]
+    if observed is Observed.ALLOWED and who not in expected:
+        wanted = " or ".join(sorted(expected)) or "nobody"
+        return Observation(Observed.MISDELIVERED, seconds, f"{who} answered instead of {wanted}")
+    return Observation(observed, seconds, detail, waited)
 
 
 def _proven(seen: Observation, servers: Sequence[Server], lifeless: Mapping[Server, str]) -> Observation:

@@ -28,7 +28,8 @@ from conformance.model.case import (
 )
 from conformance.model.state import State
 from conformance.model.world import Node, Phase, Pod, World
-from conformance.runner.probing import Prober, from_start
+from conformance.runner.probing import Prober
+from conformance.runner.routes import from_start
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

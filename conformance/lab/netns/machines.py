@@ -13,7 +13,7 @@ from conformance.lab.netns.control import DATAGRAM_BYTES, script
 from conformance.lab.netns.fault import LabFault
 from conformance.lab.netns.netlink import in_datagrams
 from conformance.lab.netns.stream import PipeStream
-from conformance.runner.probing import identity
+from conformance.runner.routes import identity
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -26,7 +26,8 @@ from conformance.model.world import (
     ServiceType,
     World,
 )
-from conformance.runner.probing import ANSWER_SLACK, AT_ONCE, STREAM_TRIES, TIMEOUTS_A_FLOW, Prober, identity
+from conformance.runner.probing import ANSWER_SLACK, AT_ONCE, STREAM_TRIES, TIMEOUTS_A_FLOW, Prober
+from conformance.runner.routes import identity
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
