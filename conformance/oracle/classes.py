@@ -41,8 +41,7 @@ class GroupedEvaluator:
         """Decide every connection on one port; over a family, or over that of each destination's first address."""
         asked = _Asked(self._evaluator, self._representatives, port, protocol, family)
         out, into = asked.passing(Direction.EGRESS), turned(asked.passing(Direction.INGRESS))
-        both = tuple(mine & theirs for mine, theirs in zip(out, into, strict=True))
-        return Reach(self.classes, port, protocol, family, both)
+        return Reach(self.classes, port, protocol, family, tuple(out), tuple(into))
 
     def _told_apart(self, them: Representatives) -> list[int]:
         """Return the classes, as bits: the same policies isolate who is in one, and the same rules match them."""

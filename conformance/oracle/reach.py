@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from conformance.model.flow import Flow
@@ -22,15 +23,23 @@ class Classes:
     of: Mapping[str, int]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Reach:
-    """All connections on one port: bit d of `rows[s]` says whether class s may connect to class d."""
+    """All connections on one port: bit d of a row s is about class s that connects to class d.
+
+    `out` says whether the egress side of s lets it pass, `into` whether the ingress side of d does, and `rows` whether it passes.
+    """
 
     classes: Classes
     port: int
     protocol: Protocol
     family: IPFamily | None
-    rows: tuple[int, ...]
+    out: tuple[int, ...]
+    into: tuple[int, ...]
+
+    @cached_property
+    def rows(self) -> tuple[int, ...]:
+        return tuple(mine & theirs for mine, theirs in zip(self.out, self.into, strict=True))
 
     def passes(self, source: str, destination: str) -> bool:
         """Tell whether one pod or endpoint may connect to another; KeyError where there is no such place."""

@@ -32,6 +32,7 @@ class Representatives:
         self._answers: dict[Hashable, int] = dict(answers or {})
         self._groups: dict[Hashable, list[int]] = {}
         self._told: dict[int, tuple[Hashable, bool, bool]] = {}
+        self._rules: list[Rule] = []  # those that `_told` knows by their id, which is theirs only while they live
 
     def matching(self, rule: Rule, namespace: str, family: IPFamily | None) -> int:
         """Answer whom the peers of a policy's rule match, each by its address of a family, or by its first one."""
@@ -85,6 +86,7 @@ class Representatives:
     def _tell(self, rule: Rule) -> tuple[Hashable, bool, bool]:
         bare = any(each.ip_block is None and each.namespace_selector is None for each in rule.peers)
         blocks = any(each.ip_block is not None for each in rule.peers)
+        self._rules.append(rule)
         self._told[id(rule)] = told = (tuple(map(_told, rule.peers)), bare, blocks)
         return told
 

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from strategies import TRIED, policy, state, states
 
 from conformance.model.flow import Flow
+from conformance.model.policy import Direction
 from conformance.model.state import State
 from conformance.model.world import Endpoint, IPFamily, Pod
 from conformance.oracle.classes import GroupedEvaluator
@@ -79,6 +80,25 @@ def test_classes_are_a_partition(some: State) -> None:
     refs = [ref for members in classes.members for ref in members]
     assert sorted(refs) == sorted((*some.world.pods, *some.world.endpoints))
     assert all(ref in classes.members[number] for ref, number in classes.of.items())
+
+
+@settings(max_examples=40)
+@given(states())
+def test_each_side_says_what_it_says_of_a_flow_alone(some: State) -> None:
+    grouped = GroupedEvaluator(some)
+    port, protocol = TRIED[0]
+    reach = grouped.reach(port, protocol)
+    places = [*some.world.pods, *some.world.endpoints]
+    for flow, decision in evaluate(
+        some, [Flow(one, other, port, protocol) for one in places for other in places]
+    ).items():
+        source, destination = (grouped.classes.of[ref] for ref in (flow.source, flow.destination))
+        said = {
+            Direction.EGRESS: reach.out[source] >> destination & 1,
+            Direction.INGRESS: reach.into[source] >> destination & 1,
+        }
+        alone = {side.direction: side.allowed for side in decision.sides}
+        assert said == {direction: alone.get(direction, True) for direction in Direction}, flow
 
 
 @settings(max_examples=40)
