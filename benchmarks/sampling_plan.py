@@ -6,7 +6,7 @@ being open: what two sides block hides what one of them lets through.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from itertools import chain, islice, zip_longest
 from typing import TYPE_CHECKING
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from random import Random
 
-_STRATA_TRIED, _OTHERS_TRIED = 16, 3
-_FLIPS_OF_A_POD, _SAME_NODE_TRIES = 2, 60
+_STRATA_TRIED, _OTHERS_TRIED = 16, 6
+_FLIPS_OF_A_POD, _SAME_NODE_TRIES, _MORE_ROUNDS = 2, 60, 10
 
 
 def uniform(truth: Truth, random: Random, most: int) -> list[Cell]:
@@ -38,7 +38,8 @@ def uniform(truth: Truth, random: Random, most: int) -> list[Cell]:
 
 def planned(truth: Truth, groups: Iterable[Group], changed: str, random: Random, most: int) -> list[Cell]:
     """Draw the plan for a step that applied one policy: what it flipped, every node, pairs on one node, every pod, every stratum."""
-    turns = [_Turns(truth, group, random) for group in groups]
+    let_in: Counter[int] = Counter()
+    turns = [_Turns(truth, group, let_in, random) for group in groups]
     mine: dict[int, list[_Turns]] = defaultdict(list)
     for each in turns:
         for subject in each.group.subjects:
@@ -65,8 +66,9 @@ def _different(cells: Iterable[Cell]) -> Iterator[Cell]:
 class _Turns:
     """The strata and ports of a group in a drawn order; pods of the group take them in turn, for blocked cells and for others."""
 
-    def __init__(self, truth: Truth, group: Group, random: Random) -> None:
+    def __init__(self, truth: Truth, group: Group, let_in: Counter[int], random: Random) -> None:
         self.group, self._truth, self._random = group, truth, random
+        self._let_in = let_in  # how often each pod was one that a rule must know, so that each is at some time
         self._order = [(stratum, port) for stratum in group.strata for port in range(len(PROBE))]
         random.shuffle(self._order)
         self._next = {True: 0, False: 0}
@@ -80,7 +82,7 @@ class _Turns:
         for _ in range(min(_STRATA_TRIED, len(self._order))):
             stratum, port = self._order[self._next[passes] % len(self._order)]
             self._next[passes] += 1
-            for other in self._random.sample(stratum, min(_OTHERS_TRIED, len(stratum))):
+            for other in self._others(stratum, passes):
                 egress = self.group.direction is Direction.EGRESS
                 cell = (subject, other, port) if egress else (other, subject, port)
                 out, into = self._truth.sides(cell)
@@ -88,8 +90,13 @@ class _Turns:
                 if own is not passes:
                     break  # as for all of the stratum
                 if open_there and other != subject:
+                    self._let_in[other] += passes and self.group.isolated
                     return cell
         return None
+
+    def _others(self, stratum: tuple[int, ...], passes: bool) -> list[int]:
+        drawn = self._random.sample(stratum, min(_OTHERS_TRIED, len(stratum)))
+        return sorted(drawn, key=self._let_in.__getitem__) if passes and self.group.isolated else drawn
 
 
 def _rounds(truth: Truth, random: Random) -> list[list[int]]:
@@ -111,7 +118,7 @@ def _unfinished(rounds: Iterable[list[int]], mine: dict[int, list[_Turns]], turn
     while any(each.unfinished() for each in turns):
         for pods in rounds:
             yield from _visits(pods, {pod: [each for each in mine[pod] if each.unfinished()] for pod in pods})
-    while True:
+    for _ in range(_MORE_ROUNDS):
         for pods in rounds:
             yield from _visits(pods, mine)
 

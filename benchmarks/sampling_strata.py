@@ -27,7 +27,7 @@ Cell = tuple[int, int, int]
 #: The ports that policies name, and the one after their range.
 PROBE = (*PORTS, (82, Protocol.TCP))
 
-_SHORT_LIST = 24
+_SHORT_LIST = 200
 
 
 class Truth:
@@ -59,6 +59,7 @@ class Group:
     direction: Direction
     subjects: tuple[int, ...]
     strata: tuple[tuple[int, ...], ...]
+    isolated: bool
 
 
 def groups(truth: Truth, random: Random) -> list[Group]:
@@ -75,7 +76,7 @@ def groups(truth: Truth, random: Random) -> list[Group]:
             subjects[refs].append(number)
         for refs, policies in isolating.items():
             strata = tuple(_short(cell, random) for cell in _strata(them, policies, direction))
-            found.append(Group(direction, tuple(subjects[refs]), strata))
+            found.append(Group(direction, tuple(subjects[refs]), strata, isolated=bool(policies)))
     return found
 
 
@@ -83,7 +84,10 @@ def _strata(them: Representatives, policies: Sequence[NetworkPolicy], direction:
     """Cut the others by what each rule says of them, and add those that a rule would match with one of its conditions away."""
     rules = [(policy.namespace, rule) for policy in policies for rule in policy.rules(direction)]
     matched = [(namespace, rule, them.matching(rule, namespace, None)) for namespace, rule in rules]
-    found = dict.fromkeys(split([them.everybody], {each for *_, each in matched}))
+    differences = {each for *_, each in matched}
+    if direction is Direction.EGRESS:  # named ports are where the other one has them
+        differences |= {them.on_port(rule, *port) for _, rule in rules for port in PROBE}
+    found = dict.fromkeys(split([them.everybody], differences))
     for namespace, rule, mine in matched:
         for peer in rule.peers:
             for weaker in weaker_peers(peer):
