@@ -2,9 +2,11 @@
 
     python benchmarks/evaluator.py
 
-prints for each world the processor's seconds (minimum, median, maximum of the repetitions), the median of the clock's, which other work on the
-machine makes longer, and the peak of Python's memory in one more repetition, which is not timed. `classes` is the grouped door: to group, and then to decide the whole matrix, port by port. `flows` is the door of the
-runner: a decision with evidence for every flow of one port. The same seed makes the same worlds; the i-th repetition uses seed + i.
+prints for each world the processor's seconds (minimum, median, maximum of the repetitions), the median of the clock's, which other work on
+the machine makes longer, and the peak of Python's memory in one more repetition, which is not timed. `classes` is the grouped door: to
+group, and then to decide the whole matrix of one port, and of all. `flows` is the door of the runner: a decision with evidence for every
+flow of one port. The endpoint outside has a class too; the flows counted are those between pods. The same seed makes the same worlds; the
+i-th repetition uses seed + i.
 """
 
 from __future__ import annotations
