@@ -44,6 +44,9 @@ class Evaluator:
 
     def __init__(self, state: State) -> None:
         self._state = state
+        self._policies: dict[str, list[NetworkPolicy]] = {}
+        for policy in state.policies.values():
+            self._policies.setdefault(policy.namespace, []).append(policy)
         self._standings: dict[tuple[str, Direction], DirectionDecision | tuple[NetworkPolicy, ...] | None] = {}
         self._peers: dict[tuple[int, str, str | None], Match] = {}
 
@@ -63,6 +66,16 @@ class Evaluator:
         if len(answers) != 1:  # no backends, or backends that differ: what a client sees is not the policy's doing
             return Decision(flow, None, tuple(side for decision in decisions for side in decision.sides))
         return Decision(flow, answers.pop(), decisions[0].sides)
+
+    def isolating(self, ref: str, direction: Direction) -> tuple[NetworkPolicy, ...]:
+        """Return the policies that isolate a pod in a direction; none for what is no pod. KeyError where there is no such place."""
+        standing = self._standing(ref, direction)
+        return standing if isinstance(standing, tuple) else ()
+
+    def side(self, direction: Direction, flow: Flow) -> DirectionDecision | None:
+        """Decide one side of a flow that goes to a pod or an endpoint; None where that side is no pod and so has no say."""
+        ends = (flow.source, flow.destination) if direction is Direction.EGRESS else (flow.destination, flow.source)
+        return self._side(direction, *ends, flow.port, flow, flow.destination)
 
     def _direct(self, flow: Flow, destination: str, number: int) -> Decision:
         out = self._side(Direction.EGRESS, flow.source, destination, number, flow, destination)
@@ -118,7 +131,8 @@ class Evaluator:
         place = self._place(ref)
         standing: DirectionDecision | tuple[NetworkPolicy, ...] | None = None
         if isinstance(place, Pod):
-            isolating = tuple(each for each in self._state.policies.values() if _isolates(each, place, direction))
+            there = self._policies.get(place.namespace, ())
+            isolating = tuple(each for each in there if _isolates(each, place, direction))
             standing = isolating or DirectionDecision(direction, ref, isolated=False, allowed=True)
         self._standings[ref, direction] = standing
         return standing

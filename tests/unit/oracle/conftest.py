@@ -12,6 +12,7 @@ from conformance.casefile.source import parse
 from conformance.model.default_world import default_world
 from conformance.model.flow import Flow
 from conformance.model.state import State
+from conformance.oracle.classes import GroupedEvaluator
 from conformance.oracle.evaluate import evaluate
 
 if TYPE_CHECKING:
@@ -56,6 +57,17 @@ def decide() -> Callable[..., Decision]:
         return evaluate(State(where or world(), policies), [parsed])[parsed]
 
     return decided
+
+
+@pytest.fixture(scope="session")
+def group() -> Callable[..., GroupedEvaluator]:
+    """Group the pods of a world under policies written as for `decide`."""
+
+    def grouped(specs: Mapping[str, str], where: World | None = None) -> GroupedEvaluator:
+        policies = {ref: policy(ref, spec) for ref, spec in specs.items()}
+        return GroupedEvaluator(State(where or world(), policies))
+
+    return grouped
 
 
 @pytest.fixture
