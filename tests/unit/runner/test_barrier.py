@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 import pytest
@@ -103,15 +104,36 @@ def test_behind_a_deletion_is_a_deletion(session: Session, case: Callable[..., C
     canaries = [(name, ref) for name, ref in called if ref.startswith(f"{CANARY}/")]
     assert canaries == [
         ("apply_policy", "canary/by-label"),
+        ("apply_policy", "canary/replaced"),
         ("apply_policy", "canary/deleted"),
         ("apply_policy", "canary/replaced"),
         ("apply_policy", "canary/replaced"),
         ("apply_policy", "canary/replaced"),
         ("delete_policy", "canary/deleted"),
+        ("apply_policy", "canary/replaced"),
         ("apply_policy", "canary/deleted"),
     ]
     assert result.steps[-2].seconds < Timeouts().quiet, "the deletion showed"
     assert result.steps[-1].seconds >= Timeouts().quiet, "there was none to show"
+
+
+def test_whatever_is_changed_of_the_canaries_closes_a_door_that_was_open(
+    session: Session, case: Callable[..., Case], script: Script
+) -> None:
+    """A plugin may take away later than it adds, and so a change that only adds would show too early."""
+    session.run(case(DELETED))
+    session.run(case(RELABELLED))
+    session.run(case(RELABELLED))
+    labels = {f"{CANARY}/canary{number}": ["odd"] for number in range(2)} | {CANARY: ["odd"]}
+    policies: list[str] = []
+    for name, *arguments in script.log:
+        if name in {"label_pod", "label_namespace"} and arguments[0] in labels:
+            labels[arguments[0]].append(arguments[1]["turn"])
+        elif name == "apply_policy" and arguments[0].ref == f"{CANARY}/replaced":
+            policies.append(str(arguments[0].ingress[0].ports[0].port))
+    for turns in (*labels.values(), policies):
+        assert len(turns) > 4
+        assert all(before != after for before, after in itertools.pairwise(turns))
 
 
 class LateDefect:
