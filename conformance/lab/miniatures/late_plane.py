@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
-import zlib
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -52,8 +52,13 @@ class Slowness:
         if self.late is Late.NODE:
             return self.seconds if pod is not None and pod.node == last_node else 0.0
         if self.late is Late.PODS:
-            return self.seconds * (zlib.crc32(pod.ref.encode()) / 2**32 if pod is not None else 1.0)
+            return self.seconds * (_part(pod.ref) if pod is not None else 1.0)
         return self.seconds
+
+
+def _part(ref: str) -> float:
+    """Return a number from 0 to 1 that is always the same for a name, and unlike that of a similar one."""
+    return int.from_bytes(hashlib.sha256(ref.encode()).digest()[:4]) / 2**32
 
 
 class LatePlane(DataPlane):
