@@ -85,9 +85,10 @@ class Behind(NamedTuple):
 def with_canaries(world: World) -> World:
     """Add a canary pod on every node that has pods, so that each node has its say; on a single node, two of them."""
     nodes = sorted({pod.node for pod in world.pods.values()})
-    world = world.with_namespace(Namespace(CANARY))
+    labels = {_TURN: _TURNS[0]}
+    world = world.with_namespace(Namespace(CANARY, labels))
     for number, node in enumerate(nodes * 2 if len(nodes) == 1 else nodes):
-        world = world.with_pod(Pod(CANARY, _NAME.format(number), servers=servers(), node=node))
+        world = world.with_pod(Pod(CANARY, _NAME.format(number), labels, servers=servers(), node=node))
     return world
 
 
@@ -108,13 +109,18 @@ class Barrier:
         self._there = False  # the policy that is deleted
 
     def close(self) -> Mapping[Flow, bool]:
-        """Isolate the canaries, once; return what must be seen of them before their changes can show anything."""
+        """Isolate the canaries, once; return what must be seen of them before their changes can show anything.
+
+        They begin with one door open of each two, so that their very first change takes something away too.
+        """
         if self._closed or not self._in_use:
             return {}
         self._closed = True
-        self._arena.change([ApplyPolicy(_by_label()), self._deleted_again()])
-        doors = [door for event in _DOORS if event in self._in_use for door in _DOORS[event].values()]
-        return self._seen(dict.fromkeys(doors, False) | ({_DELETED_DOOR: True} if self._may_delete else {}))
+        self._arena.change([ApplyPolicy(_by_label()), ApplyPolicy(_replaced(_TURNS[0])), self._deleted_again()])
+        doors = {
+            door: turn == _TURNS[0] for event in _DOORS if event in self._in_use for turn, door in _DOORS[event].items()
+        }
+        return self._seen(doors | ({_DELETED_DOOR: True} if self._may_delete else {}))
 
     def behind(self, actions: Iterable[Action]) -> Behind:
         """Change the canaries by events like those of these actions; tell what must be seen of them once the plugin has heard of all.
@@ -153,18 +159,21 @@ class Barrier:
         return Event.DELETION in self._in_use
 
     def _next(self, event: Event) -> tuple[Sequence[Change], Mapping[Door, bool]]:
-        """Return the next changes by which an event shows, and the doors at which it does."""
+        """Return the next changes by which an event shows, and the doors at which it does.
+
+        What a plugin takes away may come later than what it adds, and a step may do either. So whatever adds something takes something away too.
+        """
         if event is Event.DELETION:
             self._there = False
             return [DeletePolicy(f"{CANARY}/{_DELETED}")], {_DELETED_DOOR: False}
-        if event is Event.POLICY and self._may_delete and not self._there:
-            return [self._deleted_again()], {_DELETED_DOOR: True}
         opened, closed = _TURNS if self._turn[event] % 2 else _TURNS[::-1]
         self._turn[event] += 1
         doors = {_DOORS[event][opened]: True, _DOORS[event][closed]: False}
         match event:
             case Event.POLICY:
-                return [ApplyPolicy(_ingress(_REPLACED, [{"ports": [_port(_DOORS[event][opened])]}]))], doors
+                if self._may_delete and not self._there:
+                    return [ApplyPolicy(_replaced(opened)), self._deleted_again()], doors | {_DELETED_DOOR: True}
+                return [ApplyPolicy(_replaced(opened))], doors
             case Event.POD:
                 return [LabelPod(ref, {_TURN: opened}) for ref, _ in self._pairs], doors
             case Event.NAMESPACE:
@@ -187,6 +196,10 @@ def _by_label() -> NetworkPolicy:
         for turn, door in _DOORS[event].items()
     ]
     return _ingress(_BY_LABEL, rules)
+
+
+def _replaced(turn: str) -> NetworkPolicy:
+    return _ingress(_REPLACED, [{"ports": [_port(_DOORS[Event.POLICY][turn])]}])
 
 
 def _port(door: Door) -> Mapping[str, Any]:

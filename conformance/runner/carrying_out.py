@@ -20,6 +20,7 @@ from conformance.model.case import (
     ReplacePod,
     RestartImplementation,
 )
+from conformance.model.world import CANARY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -116,13 +117,14 @@ def take_back(state: State, wanted: World, arena: Arena) -> None:
 
 
 def _relabelling(world: World, wanted: World) -> Iterator[Change]:
-    """Yield what gives all that stays the labels that it had."""
+    """Yield what gives all that stays the labels that it had. The canaries' are the barrier's alone: it counts on the last that it gave them."""
     for name, namespace in wanted.namespaces.items():
         now = world.namespaces.get(name)
-        if now is not None and (labels := _differing(now.labels, namespace.labels)):
+        if name != CANARY and now is not None and (labels := _differing(now.labels, namespace.labels)):
             yield LabelNamespace(name, labels)
     for ref, pod in wanted.pods.items():
-        if _same_pod(world.pods.get(ref), pod) and (labels := _differing(world.pods[ref].labels, pod.labels)):
+        stays = pod.namespace != CANARY and _same_pod(world.pods.get(ref), pod)
+        if stays and (labels := _differing(world.pods[ref].labels, pod.labels)):
             yield LabelPod(ref, labels)
 
 

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 #: Most pairs of a step's findings that get commands to reproduce them: the first few are enough to see the rest.
 _REPRODUCED = 3
+#: A change that is not seen is given this many times what the slowest took that was.
+_MARGIN = 1.5
 
 
 class CaseRun:
@@ -198,8 +200,12 @@ class CaseRun:
         return settled, None
 
     def _held(self, least: float | None, *, proven: bool) -> float:
-        """How long a step must stay as it is: longer where nothing shows that its changes were heard of."""
-        return 0.0 if least is None else max(least, self._timeouts.hold if proven else self._timeouts.quiet)
+        """How long a step must stay as it is: where nothing shows that its changes were heard of, longer than the slowest change took so far."""
+        if least is None:
+            return 0.0
+        if proven:
+            return max(least, self._timeouts.hold)
+        return max(least, self._timeouts.quiet, min(self._reader.slowest * _MARGIN, self._timeouts.settle))
 
     def _early(
         self, step: Step, expected: Mapping[Flow, bool], decisions: Mapping[Flow, Decision], settled: Settled

@@ -32,14 +32,17 @@ class Reader:
     It knows which flows connect without policies: those that did when they were read last, unless something touched them since. What is
     known of the silence before answers is learnt from readings in which everything passed, and from answers that only the most patient
     readings had.
+
+    `slowest` is how long the slowest change took that was ever seen, here or in an arena before: it tells how long one may take that is not seen.
     """
 
-    def __init__(self, arena: Arena, timeouts: Timeouts, clock: Clock) -> None:
+    def __init__(self, arena: Arena, timeouts: Timeouts, clock: Clock, slowest: float = 0.0) -> None:
         self._arena = arena
         self._timeouts = timeouts
         self._clock = clock
         self._longest_silence = 0.0
         self._open: set[Flow] = set()
+        self.slowest = slowest
 
     def not_known_open(self, flows: Sequence[Flow]) -> Sequence[Flow]:
         """Return those of which it is not known that they pass while there is no policy."""
@@ -90,7 +93,9 @@ class Reader:
             self._probe, expected, self._clock, patient=self._probe_patiently, since=since, canaries=canaries
         )
         within = self._timeouts.settle if deadline is None else deadline
-        return settling.run(deadline=within, hold=hold, first=first, ceiling=self._timeouts.behind)
+        settled = settling.run(deadline=within, hold=hold, first=first, ceiling=self._timeouts.behind)
+        self.slowest = max((self.slowest, *settled.latencies.values()))
+        return settled
 
     def briefly(self, flows: Sequence[Flow]) -> Mapping[Flow, Observation]:
         """Give silent flows less time than usual."""

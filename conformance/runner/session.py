@@ -89,6 +89,7 @@ class Session:
         self._progress = progress
         self._in_use: _InUse | None = None
         self._unseen: set[Event] = set()
+        self._slowest = 0.0
         self._opened = 0
         self._failures = 0
         self._enforces = False
@@ -151,7 +152,7 @@ class Session:
             self._doubtful = False
             self._in_use = _InUse(
                 arena,
-                Reader(arena, self._timeouts, self._target.clock),
+                Reader(arena, self._timeouts, self._target.clock, self._slowest),
                 None if self._target.at_once else Barrier(arena, self._unseen),
             )
         return self._in_use
@@ -159,6 +160,7 @@ class Session:
     def _give_up(self) -> None:
         given_up, self._in_use = self._in_use, None
         if given_up is not None:
+            self._slowest = given_up.reader.slowest
             given_up.arena.close()
 
     def _without_arena(self, result: CaseResult) -> CaseResult:

@@ -19,7 +19,8 @@ class Timeouts:
     - `behind`: how long an implementation may take that is behind: whose canaries, changed after the step, do not show yet
     - `connect`: how long a world without policies may take until everything connects
     - `hold`: how long an agreeing matrix is left alone before it is read again in full
-    - `quiet`: the same for a step after which nothing must have changed, where no canary shows that it was heard of
+    - `quiet`: the same for a step after which nothing must have changed, where no canary shows that it was heard of; it
+      is longer where a change was seen to take longer
     - `restart`: how long the implementation may take until it is ready again after a restart
     - `watch`: how long the matrix is read over and over after that
     - `probe_floor`, `probe_ceiling`: the least and the most that a silent flow is given; in between it is four times the

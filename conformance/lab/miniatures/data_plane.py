@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from conformance.model.policy import Direction, Operator
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 _EVERY_PORT = range(65536)
 _NETWORKS = {4: "0.0.0.0/0", 6: "::/0"}
+# The same few addresses are looked up for every flow of every reading.
+_ip = lru_cache(maxsize=4096)(ipaddress.ip_address)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +36,7 @@ class Entry:
     ports: range
 
     def admits(self, address: str, port: int, protocol: Protocol) -> bool:
-        ip = ipaddress.ip_address(address)
+        ip = _ip(address)
         return (
             protocol is self.protocol
             and port in self.ports
@@ -53,16 +56,17 @@ class DataPlane:
         self.tables = {}
         for policy in policies.values():
             for pod in world.pods.values():
-                if pod.namespace == policy.namespace and _fits(policy.pod_selector, pod.labels) and _alive(pod):
+                if selects(policy, pod) and _alive(pod):
                     self._program(pod, policy, world)
 
     def passes(self, source: str, destination: str, port: int, protocol: Protocol) -> bool:
         """Tell whether a packet gets from one address to another."""
-        return self._lets(source, Direction.EGRESS, destination, port, protocol) and self._lets(
+        return self.lets(source, Direction.EGRESS, destination, port, protocol) and self.lets(
             destination, Direction.INGRESS, source, port, protocol
         )
 
-    def _lets(self, subject: str, direction: Direction, other: str, port: int, protocol: Protocol) -> bool:
+    def lets(self, subject: str, direction: Direction, other: str, port: int, protocol: Protocol) -> bool:
+        """Tell whether one side of a packet, the subject's, lets it through."""
         table = self.tables.get((subject, direction))
         return table is None or any(entry.admits(other, port, protocol) for entry in table)
 
@@ -72,6 +76,11 @@ class DataPlane:
                 table = self.tables.setdefault((address, direction), [])
                 for rule in policy.rules(direction):
                     table.extend(_entries(rule, direction, pod, policy.namespace, world))
+
+
+def selects(policy: NetworkPolicy, pod: Pod) -> bool:
+    """Tell whether a policy is about a pod."""
+    return pod.namespace == policy.namespace and _fits(policy.pod_selector, pod.labels)
 
 
 def _entries(rule: Rule, direction: Direction, subject: Pod, namespace: str, world: World) -> Iterator[Entry]:

@@ -1,4 +1,4 @@
-"""A cluster in memory whose plugin does what the specification says, at once."""
+"""A cluster in memory whose plugin does at once what the specification says, or what it makes of what it hears."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 import conformance
 from conformance.lab.miniatures.clock import VirtualClock
 from conformance.lab.miniatures.data_plane import DataPlane
+from conformance.lab.miniatures.mistakes import rightly
 from conformance.model import address
 from conformance.model.case import (
     Action,
+    ApplyPolicy,
     Change,
     CreateNamespace,
     CreatePod,
@@ -28,6 +30,7 @@ from conformance.runner.timeouts import Timeouts
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from conformance.lab.miniatures.mistakes import Hears
     from conformance.model.policy import NetworkPolicy
     from conformance.model.world import Namespace, Pod, Service, World
 
@@ -37,19 +40,21 @@ _FAMILIES = tuple(IPFamily)
 
 
 class PerfectTarget:
-    """The miniature `perfect`. Its time is its own, and passes only while something waits."""
+    """The miniature `perfect`, or one that makes a mistake. Its time is its own, and passes only while something waits."""
 
     at_once = True
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = "perfect", hears: Hears = rightly) -> None:
         self.clock = VirtualClock()
         self.timeouts = Timeouts(hold=0.0, quiet=0.0)
+        self._name = name
+        self._hears = hears
 
     def describe(self) -> Description:
-        return Description("mini:perfect", "mini-perfect", conformance.__version__)
+        return Description(f"mini:{self._name}", f"mini-{self._name}", conformance.__version__)
 
     def open_arena(self, world: World, name: str) -> PerfectArena:  # noqa: ARG002 -- arenas in memory share no names
-        return PerfectArena(world)
+        return PerfectArena(world, self._hears)
 
     def close(self) -> None:
         """Nothing was taken."""
@@ -58,8 +63,10 @@ class PerfectTarget:
 class PerfectArena:
     """A world whose every event reaches the data plane before the next one."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, hears: Hears = rightly) -> None:
         self._state = State(address.with_sample_addresses(world, _FAMILIES))
+        self._hears = hears
+        self._known = self._state
         self._plane = DataPlane()
 
     @property
@@ -97,7 +104,7 @@ class PerfectArena:
     def restart_implementation(self) -> None:
         """Forget all tables, list everything anew, and go on."""
         self._plane = DataPlane()
-        self._plane.refresh(self.world, self._state.policies)
+        self._list_anew()
 
     def still_away(self) -> Sequence[str]:
         return ()
@@ -119,14 +126,24 @@ class PerfectArena:
     def _event(self, action: Action) -> None:
         state = self._state.after(action)
         self._state = replace(state, world=address.with_sample_addresses(state.world, _FAMILIES))
-        self._plane.refresh(self.world, self._state.policies)
+        self._hear(action)
+
+    def _hear(self, action: Action) -> None:
+        self._known = self._hears(self._known, action, self._state)
+        self._plane.refresh(self._known.world, self._known.policies)
+
+    def _list_anew(self) -> None:
+        self._known = State(self.world)
+        for policy in self._state.policies.values():
+            self._known = self._hears(self._known, ApplyPolicy(policy), self._state)
+        self._plane.refresh(self._known.world, self._known.policies)
 
     def _observe(self, flow: Flow, timeout: float) -> Observation:
         passes = [
             self._plane.passes(self._source(flow), where, port, flow.protocol) for where, port in self._routed(flow)
         ]
         if passes and all(passes):
-            return Observation(Observed.ALLOWED, _ANSWER_SECONDS)
+            return Observation(Observed.ALLOWED, _ANSWER_SECONDS, waited=_ANSWER_SECONDS)
         return Observation(Observed.DROPPED, timeout)
 
     def _source(self, flow: Flow) -> str:

@@ -1,0 +1,140 @@
+"""Implementations that are late and wrong: the late one fails the cases that the one fails that is wrong at once."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from conformance.lab.miniatures.registry import make
+from conformance.model.verdict import Verdict
+from conformance.runner.session import Rules, Session
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from conformance.model.case import Case
+
+LATE = ["slow-{}s", "slow-deletes-{}s", "slow-node-{}s"]
+SECONDS = ["0.1", "0.5", "1", "2", "5"]
+
+
+def policy(name: str, *from_labels: dict[str, str]) -> dict[str, Any]:
+    """Return a policy that lets pods with these labels reach x/a, and nobody else."""
+    peers = [{"podSelector": {"matchLabels": labels}} for labels in from_labels]
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": {"name": name, "namespace": "x"},
+        "spec": {
+            "podSelector": {"matchLabels": {"pod": "a"}},
+            "policyTypes": ["Ingress"],
+            "ingress": [{"from": peers}] if peers else [],
+        },
+    }
+
+
+def steps(*each: dict[str, Any]) -> str:
+    """Return the steps of a case, of which each that does not say otherwise leaves x/a closed."""
+    closed = {"default": "allow", "deny": ["* -> x/a"]}
+    return "probe: [80/TCP]\nsteps: " + json.dumps(
+        [{"name": f"step {number}", "expect": closed, **step} for number, step in enumerate(each)]
+    )
+
+
+def elsewhere(policy: dict[str, Any]) -> dict[str, Any]:
+    return {**policy, "metadata": {**policy["metadata"], "namespace": "y"}}
+
+
+def only(sources: str) -> dict[str, Any]:
+    return {"default": "allow", "deny": [f"!{sources} -> x/a"]}
+
+
+B, C, GREEN, NOBODY = {"pod": "b"}, {"pod": "c"}, {"colour": "green"}, {"no": "body"}
+BOTH = {"default": "allow", "deny": ["* -> x/a", "* -> y/a"]}
+#: Each mistake with a case that shows it.
+CASES = {
+    # Nothing must change, and something does.
+    "delete-opens": steps({"apply": [policy("p"), policy("q")]}, {"delete": ["x/q"]}),
+    "delete-opens, after a change": steps(
+        {"apply": [policy("p"), policy("q")]}, {"apply": [policy("q", NOBODY)]}, {"delete": ["x/q"]}
+    ),
+    "delete-opens, after a deletion": steps(
+        {"apply": [policy("p"), policy("q"), elsewhere(policy("r"))], "expect": BOTH},
+        {"delete": ["y/r"]},
+        {"delete": ["x/q"]},
+    ),
+    # What is added must stay, and some is taken away.
+    "last-policy-wins": steps({"apply": [policy("p", B), policy("q", C)], "expect": only("x/b, x/c")}),
+    # Something must change, and does not.
+    "keeps-rules": steps({"apply": [policy("p", B)], "expect": only("x/b")}, {"apply": [policy("p")]}),
+    "keeps-labels": steps(
+        {"label": {"x/b": GREEN}, "apply": [policy("p", GREEN)], "expect": only("x/b")},
+        {"label": {"x/b": {"colour": None}}},
+    ),
+    "ignores-namespace": steps({"apply": [policy("p", B)], "expect": only("x/b")}),
+}
+#: No mistake shows here; the canaries have changed once more.
+HARMLESS = steps({"apply": [policy("p")]})
+
+
+def mistake(shown_by: str) -> str:
+    return shown_by.partition(",")[0]
+
+
+@pytest.mark.parametrize("shown_by", CASES)
+def test_each_case_shows_its_mistake_where_it_is_made_at_once(case: Callable[..., Case], shown_by: str) -> None:
+    assert Session(make("perfect")).run(case(CASES[shown_by])).verdict is Verdict.PASS
+    session = Session(make(mistake(shown_by)))
+    assert session.run(case(HARMLESS)).verdict is Verdict.PASS
+    assert session.run(case(CASES[shown_by])).verdict is Verdict.FAIL
+
+
+@pytest.mark.parametrize("seconds", SECONDS)
+@pytest.mark.parametrize("late", LATE)
+@pytest.mark.parametrize("shown_by", CASES)
+def test_who_makes_it_late_fails_too(case: Callable[..., Case], shown_by: str, late: str, seconds: str) -> None:
+    session = Session(make(f"{late.format(seconds)}+{mistake(shown_by)}"))
+    assert session.run(case(CASES[shown_by])).verdict is Verdict.FAIL
+
+
+@pytest.mark.parametrize("before", [1, 2])
+@pytest.mark.parametrize("late", LATE)
+@pytest.mark.parametrize("shown_by", CASES)
+def test_so_it_does_in_an_arena_whose_canaries_have_changed(
+    case: Callable[..., Case], shown_by: str, late: str, before: int
+) -> None:
+    session = Session(make(f"{late.format(2)}+{mistake(shown_by)}"))
+    for _ in range(before):
+        assert session.run(case(HARMLESS)).verdict is Verdict.PASS
+    assert session.run(case(CASES[shown_by])).verdict is Verdict.FAIL
+
+
+@pytest.mark.parametrize("canaries", [True, False])
+@pytest.mark.parametrize("seconds", [*SECONDS, "20"])
+@pytest.mark.parametrize("late", [*LATE, "slow-pods-{}s"])
+def test_who_is_only_late_passes(case: Callable[..., Case], late: str, seconds: str, canaries: bool) -> None:
+    session = Session(make(late.format(seconds)), Rules(canaries=canaries))
+    for text in (HARMLESS, *CASES.values()):
+        result = session.run(case(text))
+        assert (result.verdict, result.notes) == (Verdict.PASS, ())
+
+
+@pytest.mark.parametrize(("quiet", "verdict"), [(1.5, Verdict.PASS), (2.0, Verdict.FAIL)])
+def test_without_canaries_a_hold_as_long_as_it_is_late_shows_it(
+    case: Callable[..., Case], quiet: float, verdict: Verdict
+) -> None:
+    """What passes there is a false pass, of which `docs/performance.md` speaks: nothing was seen yet of how late it is."""
+    session = Session(make("slow-deletes-2s+delete-opens"), Rules(canaries=False, timeouts={"quiet": quiet}))
+    assert session.run(case(CASES["delete-opens"])).verdict is verdict
+
+
+@pytest.mark.parametrize("seconds", SECONDS)
+@pytest.mark.parametrize("late", ["slow-{}s", "slow-deletes-{}s"])
+def test_without_canaries_it_is_held_as_long_as_the_slowest_change_took(
+    case: Callable[..., Case], late: str, seconds: str
+) -> None:
+    session = Session(make(f"{late.format(seconds)}+delete-opens"), Rules(canaries=False))
+    assert session.run(case(HARMLESS)).verdict is Verdict.PASS
+    assert session.run(case(CASES["delete-opens"])).verdict is Verdict.FAIL
