@@ -61,7 +61,7 @@ def main() -> None:
     parser.add_argument("--delays", nargs="*", default=DELAYS, help="seconds")
     given = parser.parse_args()
     everything = load_cases(find([cases()]))
-    shuffled = random.Random(given.seed).sample(everything, len(everything))  # noqa: S311 -- no secret
+    shuffled = random.Random(given.seed).sample(everything, len(everything))
     caught = {mistake: draw(mistake, shuffled, given.most) for mistake in given.mistakes}
     print(
         f"{len(everything)} cases, drawn: " + ", ".join(f"{mistake} {len(of)}" for mistake, of in caught.items()),

@@ -128,14 +128,12 @@ class Barrier:
         A deletion that cannot be followed by one has the change of a policy behind it, which shows less.
         """
         wanted = {_EVENTS[type(action)] for action in actions if type(action) in _EVENTS}
-        if Event.DELETION in wanted:  # one policy that goes is behind both
-            wanted.discard(Event.POLICY)
         events = wanted & self._in_use
         if Event.DELETION in wanted and not (self._may_delete and self._there):
             events = (events - {Event.DELETION}) | ({Event.POLICY} & self._in_use)
         changes: list[Change] = []
         doors: dict[Door, bool] = {}
-        for event in sorted(events):
+        for event in (each for each in Event if each in events):
             made, shown = self._next(event)
             changes.extend(made)
             doors |= shown

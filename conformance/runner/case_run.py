@@ -185,7 +185,7 @@ class CaseRun:
         canaries, proves = barrier.behind(actions)
         both = self._reader.settle(
             {**expected, **canaries},
-            hold=self._held(hold, proven=bool(changing) or proves),
+            hold=self._held(hold, proven=proves),
             first=[*changing, *canaries],
             canaries=canaries,
             since=began,
@@ -196,7 +196,7 @@ class CaseRun:
         barrier.give_up(behind.verdicts)
         self._notes.append(f"canaries did not show what they must within {self._timeouts.behind:g} s: {_some(behind)}")
         if not settled.verdicts:
-            settled = self._reader.settle(expected, hold=self._held(hold, proven=bool(changing)))
+            settled = self._reader.settle(expected, hold=self._held(hold, proven=False))
         return settled, None
 
     def _held(self, least: float | None, *, proven: bool) -> float:

@@ -117,6 +117,31 @@ def test_behind_a_deletion_is_a_deletion(session: Session, case: Callable[..., C
     assert result.steps[-1].seconds >= Timeouts().quiet, "there was none to show"
 
 
+def test_behind_a_step_that_deletes_and_applies_is_each_of_them(
+    session: Session, case: Callable[..., Case], script: Script
+) -> None:
+    """A plugin may hear of the two through queues of their own."""
+    both = CLOSED.replace("apply:", "delete: [x/other]\n    apply:").replace(
+        "steps:\n",
+        """steps:
+  - name: before
+    apply:
+      - apiVersion: networking.k8s.io/v1
+        kind: NetworkPolicy
+        metadata: {name: other, namespace: x}
+        spec: {podSelector: {matchLabels: {pod: a}}, policyTypes: [Ingress]}
+""",
+    )
+    assert session.run(case(both)).verdict is Verdict.PASS
+    called = [(name, getattr(each, "ref", each)) for name, each, *_ in script.log if name.endswith("_policy")]
+    step = called[called.index(("delete_policy", "x/other")) :]
+    assert step[1:4] == [
+        ("apply_policy", "x/deny"),
+        ("apply_policy", "canary/replaced"),
+        ("delete_policy", "canary/deleted"),
+    ]
+
+
 def test_whatever_is_changed_of_the_canaries_closes_a_door_that_was_open(
     session: Session, case: Callable[..., Case], script: Script
 ) -> None:

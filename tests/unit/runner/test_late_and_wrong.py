@@ -131,10 +131,11 @@ def test_without_canaries_a_hold_as_long_as_it_is_late_shows_it(
 
 
 @pytest.mark.parametrize("seconds", SECONDS)
-@pytest.mark.parametrize("late", ["slow-{}s", "slow-deletes-{}s"])
+@pytest.mark.parametrize("late", LATE)
+@pytest.mark.parametrize("shown_by", CASES)
 def test_without_canaries_it_is_held_as_long_as_the_slowest_change_took(
-    case: Callable[..., Case], late: str, seconds: str
+    case: Callable[..., Case], shown_by: str, late: str, seconds: str
 ) -> None:
-    session = Session(make(f"{late.format(seconds)}+delete-opens"), Rules(canaries=False))
+    session = Session(make(f"{late.format(seconds)}+{mistake(shown_by)}"), Rules(canaries=False))
     assert session.run(case(HARMLESS)).verdict is Verdict.PASS
-    assert session.run(case(CASES["delete-opens"])).verdict is Verdict.FAIL
+    assert session.run(case(CASES[shown_by])).verdict is Verdict.FAIL
