@@ -104,6 +104,9 @@ def run(
             help="only a part of the cases: 2/4 is the second of four, job/4 that of this pod of an indexed Job"
         ),
     ] = "",
+    world_size: Annotated[
+        str, typer.Option(help="how many pods cases are tried among: copies of the usual nine are added")
+    ] = "",
     workers: Annotated[
         str,
         typer.Option(
@@ -126,6 +129,7 @@ def run(
         "workload": workload,
         "kind-name": kind_name, "kind-config": kind_config, "kind-plugin": kind_plugin, "kind-manifest": kind_manifest,
         "kind-node-image": kind_node_image, "waivers": waivers, "run": run_name, "shard": shard,
+        "world-size": world_size,
     }  # fmt: skip
     arguments = [f"--netpol-{name}={value}" for name, value in single.items() if value]
     arguments += [f"--netpol-unsupported={feature}" for feature in unsupported or ()]

@@ -10,15 +10,14 @@ from conformance.model.verdict import Verdict
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from conformance.model.case import Expectation
     from conformance.model.decision import Decision
     from conformance.model.flow import Flow
     from conformance.model.matrix import Cell, Early
 
 
-def disagreements(expectation: Expectation, decisions: Mapping[Flow, Decision]) -> tuple[Decision, ...]:
+def disagreements(declared: Mapping[Flow, bool], decisions: Mapping[Flow, Decision]) -> tuple[Decision, ...]:
     """Return the decisions that differ from what a person declared: there the suite is wrong, whoever is right."""
-    return tuple(each for each in decisions.values() if each.allowed is not expectation.allows(each.flow))
+    return tuple(decision for flow, decision in decisions.items() if decision.allowed is not declared[flow])
 
 
 def judge(expected: bool, observation: Observation) -> CellVerdict:

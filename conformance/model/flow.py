@@ -79,7 +79,7 @@ def flows(
 ) -> tuple[Flow, ...]:
     """List the flows of a full reading: every running pod to every server that it can be judged on.
 
-    Never a pod to itself, by its own address or through a Service that it backs: the specification leaves these open.
+    Never a pod to itself or to another copy of it, by its own address or through a Service that it backs: the specification leaves these open.
     `external` adds the endpoints outside the cluster, as servers, and as clients of pods and of node ports: of these never through a
     node that a backend is on, since a pod and its own node are not judged either. With `families` each flow is tried once over each of
     them, where both its ends have an address of it.
@@ -90,7 +90,7 @@ def flows(
     found: list[Flow] = []
     for source in pods:
         for destination, ports in (*pods.items(), *outside.items()):
-            if destination != source:
+            if world.original(destination) != world.original(source):
                 found += _between(source, destination, ports)
         for service in world.services.values():
             found += _to_service(source, service, world)

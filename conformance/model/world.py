@@ -89,6 +89,8 @@ class Pod:
     address_of: str = ""
     #: What it tries to reach over and over from its first instruction on: refs, ports, protocols.
     from_start: tuple[tuple[str, int, Protocol], ...] = ()
+    #: The ref of the pod that it is a copy of, in a world that is larger than cases know; see `model.crowd`.
+    copy_of: str = ""
 
     @property
     def ref(self) -> str:
@@ -180,7 +182,16 @@ class World:
         """The running pods that cases try: all but the canaries."""
         return tuple(pod for pod in self.running if pod.namespace != CANARY)
 
+    def original(self, ref: str) -> str:
+        """Return the pod that a pod is a copy of; anything else is its own original."""
+        pod = self.pods.get(ref)
+        return (pod.copy_of or ref) if pod is not None else ref
+
+    def copies(self, ref: str) -> tuple[Pod, ...]:
+        return tuple(pod for pod in self.pods.values() if pod.copy_of == ref)
+
     def with_namespace(self, namespace: Namespace) -> Self:
+
         return replace(self, namespaces={**self.namespaces, namespace.name: namespace})
 
     def with_pod(self, pod: Pod) -> Self:

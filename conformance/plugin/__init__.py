@@ -194,11 +194,12 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(scope="session")
-def netpol_world() -> World:
+def netpol_world(pytestconfig: pytest.Config) -> World:
     """The world that every case starts from. An overridden one needs the default namespaces and pods, and may add to them."""
-    from conformance.model.default_world import default_world  # noqa: PLC0415 -- only once a case runs
+    from conformance.model.crowd import crowded  # noqa: PLC0415 -- only once a case runs
+    from conformance.model.default_world import default_world  # noqa: PLC0415 -- as above
 
-    return default_world()
+    return crowded(default_world(), options.world_size(pytestconfig))
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from conformance.cluster.options import Workload, new_run
 from conformance.errors import UsageError
 from conformance.model.case import FEATURES
+from conformance.model.default_world import default_world
 from conformance.runner import timeouts
 from conformance.targets import TargetOptions
 
@@ -62,6 +63,10 @@ OPTIONS = (
         "flag",
     ),
     Option("shard", "only a part of the cases: 2/4 is the second of four, job/4 that of this pod of an indexed Job"),
+    Option(
+        "world-size",
+        "how many pods cases are tried among, such as 30: copies of the usual nine are added until there are so many",
+    ),
     Option("report", "a folder for the record of the run; - prints its lines among the other output"),
     Option("waivers", "a file of known deviations, which are reported and do not fail the run"),
     Option("unsupported", "a feature that the implementation does not claim, such as end-port", "list"),
@@ -71,6 +76,8 @@ _INI_TYPES: dict[str, Literal["string", "bool", "linelist"]] = {"text": "string"
 _BY_NAME = {option.name: option for option in OPTIONS}
 
 
+#: What one coordinator reads in some seconds: a million flows of one step would take minutes.
+MOST_PODS = 500
 _LOG = "-"
 
 
@@ -124,8 +131,19 @@ def target_options(config: pytest.Config) -> TargetOptions:
     )
 
 
+def world_size(config: pytest.Config) -> int:
+    """Return how many pods the world is to have, 0 where that is not said; UsageError where it is no number that makes sense."""
+    given = str(value(config, "world-size") or "")
+    if not given:
+        return 0
+    if not given.isdecimal() or not len(default_world().pods) <= int(given) <= MOST_PODS:
+        raise UsageError(f"a world has {len(default_world().pods)} to {MOST_PODS} pods, not {given}")
+    return int(given)
+
+
 def check(config: pytest.Config) -> None:
     """Raise a UsageError or CaseFileError now, rather than with the first case, where an option about judging is wrong."""
+    world_size(config)
     if any(value(config, name) for name in ("waivers", "unsupported", "timeout")):
         rules(config)
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from conformance.errors import CannotShow, ConformanceError
 from conformance.judge.compare import case_verdict, disagreements, early_observation, judge_early
 from conformance.judge.explain import explain
+from conformance.model import crowd
 from conformance.model.case import ApplyPolicy, CreatePod, DeletePolicy
-from conformance.model.flow import flows
 from conformance.model.matrix import Cell, CellVerdict
 from conformance.model.state import State
 from conformance.model.verdict import CaseResult, StepResult, Verdict
@@ -20,7 +20,7 @@ from conformance.runner.watching import Watched, findings, summary, watch
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from conformance.model.case import Action, Case, Expectation, Step
+    from conformance.model.case import Action, Case, Step
     from conformance.model.decision import Decision
     from conformance.model.flow import Flow
     from conformance.runner.barrier import Barrier
@@ -119,9 +119,10 @@ class CaseRun:
                 continue
             self._see_families()
             decisions = evaluate(self._state, self._flows())
-            if differing := disagreements(step.expect, decisions):
-                return _suite_disagrees(step, step.expect, differing)
-            result = self._read(step, step.expect, decisions, unread)
+            expected = crowd.declared(step.expect, decisions, self._state.world)
+            if differing := disagreements(expected, decisions):
+                return _suite_disagrees(step, expected, differing)
+            result = self._read(step, expected, decisions, unread)
             unread = []
             self._steps.append(result)
             if result.findings:  # what follows would build on a state that is not there
@@ -131,15 +132,16 @@ class CaseRun:
     def _carry_out(self, actions: Sequence[Action]) -> None:
         if any(not isinstance(each, (ApplyPolicy, DeletePolicy)) for each in actions):
             self._reader.changed()
+        actions = tuple(crowd.for_copies_too(actions, self._state.world))
         self._state = carry_out(actions, self._state, self._arena)
+
         self._done.extend(actions)
         self._reader.isolated(isolated(self._state), self._state.world)
 
     def _read(
-        self, step: Step, expect: Expectation, decisions: Mapping[Flow, Decision], actions: Sequence[Action]
+        self, step: Step, expected: Mapping[Flow, bool], decisions: Mapping[Flow, Decision], actions: Sequence[Action]
     ) -> StepResult:
         began = self._clock.now()
-        expected = {flow: expect.allows(flow) for flow in decisions}
         lasting = {flow: wanted for flow, wanted in expected.items() if self._shown.get(flow) is wanted}
         watched = self._watch(step, lasting) if step.restarts else Watched()
         settled, behind = self._settle_step(expected, actions, step.hold)
@@ -292,7 +294,7 @@ class CaseRun:
                     raise CannotShow(f"{owner.ref} has no {family} address")
 
     def _flows(self) -> tuple[Flow, ...]:
-        return flows(self._state.world, self._case.probe, external=self._case.external, families=self._case.families)
+        return crowd.tried(self._case, self._state.world)
 
     def _commands(self, cells: Sequence[Cell]) -> tuple[str, ...]:
         policies = tuple(self._state.policies.values())
@@ -326,13 +328,13 @@ def _some(settled: Settled) -> str:
     return "; ".join(examples[:5]) + (f"; and {len(examples) - 5} more" if len(examples) > 5 else "")  # noqa: PLR2004
 
 
-def _suite_disagrees(step: Step, expect: Expectation, differing: Sequence[Decision]) -> str:
+def _suite_disagrees(step: Step, expected: Mapping[Flow, bool], differing: Sequence[Decision]) -> str:
     first = differing[0]
-    declared = "allowed" if expect.allows(first.flow) else "blocked"
+    said = "allowed" if expected[first.flow] else "blocked"
     why = "; ".join(explain(first)) or "its backends differ, or there are none"
     return (
         f"the suite disagrees with itself on {len(differing)} flows of step {step.name!r}: the case declares {first.flow} "
-        f"{declared}, the evaluator says otherwise: {why}"
+        f"{said}, the evaluator says otherwise: {why}"
     )
 
 

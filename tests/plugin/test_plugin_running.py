@@ -210,6 +210,8 @@ def test_the_command_line_goes_before_the_ini_file(project: Project) -> None:
         ("--netpol-timeout=settle=1000", "timeout settle=1000 is out of range"),
         ("--netpol-timeout=settle=-1", "timeout settle=-1 is out of range"),
         ("--netpol-timeout=settle=nan", "timeout settle=nan is out of range"),
+        ("--netpol-world-size=8", "a world has 9 to 500 pods, not 8"),
+        ("--netpol-world-size=many", "a world has 9 to 500 pods, not many"),
         ("--netpol-run=Not a name", "a run's name is 1 to 12 of a-z0-9"),
         ("--netpol-unsupported=end-prot", "end-prot"),
         ("--netpol-waivers=waivers.yaml", "waivers.yaml:2:5: waivers[0].reason: missing"),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from conformance.judge.compare import case_verdict, confirm, disagreements, early_observation, judge, judge_early
-from conformance.model.case import Expectation, Row
 from conformance.model.decision import Decision
 from conformance.model.flow import Flow
 from conformance.model.matrix import Cell, CellVerdict, Early, Observation, Observed
@@ -108,11 +107,10 @@ def test_a_case_fails_by_what_is_certain(cells: list[CellVerdict], verdict: Verd
 def test_declared_against_computed(declared: bool, computed: bool | None, differs: bool) -> None:
     """What the evaluator cannot decide must not be declared either way."""
     decision = Decision(FLOW, computed)
-    assert disagreements(Expectation(declared), {FLOW: decision}) == ((decision,) if differs else ())
+    assert disagreements({FLOW: declared}, {FLOW: decision}) == ((decision,) if differs else ())
 
 
 def test_disagreements_are_per_flow() -> None:
     other = Flow.parse("x/b -> y/b:80/TCP")
-    expectation = Expectation(default=True, deny=(Row("x/a -> *", ("x/a",), ("*",)),))
     decisions = {FLOW: Decision(FLOW, OPEN), other: Decision(other, OPEN)}
-    assert [each.flow for each in disagreements(expectation, decisions)] == [FLOW]
+    assert [each.flow for each in disagreements({FLOW: CLOSED, other: OPEN}, decisions)] == [FLOW]
