@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from conformance.cluster import manifests, reproduce
 from conformance.cluster.client import CONFLICT, NOT_FOUND, ApiError, failing_as, namespace_path, policy_path
 from conformance.cluster.kubeconfig import kubectl_words
-from conformance.cluster.namespaces import delete_all
+from conformance.cluster.namespaces import ask_to_go, await_gone, delete_all
 from conformance.cluster.outside import Outside
 from conformance.cluster.pods import Pods
 from conformance.cluster.restart import Restart
@@ -62,6 +62,8 @@ class KubernetesArena:
         #: Namespaces on the cluster that are this arena's to delete; short names that it has or had.
         self._made: set[str] = set()
         self._known: set[str] = set()
+        #: Namespaces that were asked to go, and that nobody has waited for yet.
+        self._leaving: set[str] = set()
         self._policies: set[str] = set()
         self._nodes: dict[str, str] = {}
         self._pods = Pods(api, setting, options.timeouts)
@@ -116,20 +118,14 @@ class KubernetesArena:
                 self._changed(change)
 
     def create_namespace(self, namespace: Namespace) -> None:
+        if self._names.namespace(namespace.name) in self._leaving:
+            self._await_gone(namespace.name)
         self._make_namespace(namespace, ActionFailed)
         self._world = self._world.with_namespace(namespace)
 
     def delete_namespace(self, name: str) -> None:
-        for ref in [pod.ref for pod in self._world.pods.values() if pod.namespace == name]:
-            self._forget(ref)
-        real = self._names.namespace(name)
-        if left := delete_all(self._api, [real], self._timeouts.gone):
-            raise ActionFailed(
-                f"namespace {name} ({real}) is not gone after {self._timeouts.gone:g} s", causes=(left[real],)
-            )
-        self._made.discard(real)
-        self._policies = {ref for ref in self._policies if not ref.startswith(f"{name}/")}
-        self._changed(DeleteNamespace(name))
+        self._discard_namespace(name)
+        self._await_gone(name)
 
     def create_pod(self, pod: Pod) -> None:
         tries = from_start(self._world, pod)
@@ -151,6 +147,15 @@ class KubernetesArena:
         self._ended.forget(ref)
         self._pods.delete(self._world.pods[ref], ActionFailed)
         self._world = self._world.without_pod(ref)
+
+    def discard(self, pods: Sequence[str], namespaces: Sequence[str]) -> None:
+        for ref in pods:
+            self._forget(ref)
+            self._ended.forget(ref)
+            self._pods.ask_to_go(self._world.pods[ref], ActionFailed)
+            self._world = self._world.without_pod(ref)
+        for name in namespaces:
+            self._discard_namespace(name)
 
     def create_service(self, service: Service) -> None:
         made = self._make_service(service, ActionFailed)
@@ -253,6 +258,25 @@ class KubernetesArena:
                     self._made.discard(real)
                 raise
             self._api.create(namespace_path(real, "configmaps"), manifests.agent_config_map(self._setting))
+
+    def _discard_namespace(self, name: str) -> None:
+        real = self._names.namespace(name)
+        if failed := ask_to_go(self._api, [real]):
+            raise ActionFailed(f"namespace {name} ({real}) was not deleted", causes=(failed[real],))
+        self._leaving.add(real)
+        for ref in [pod.ref for pod in self._world.pods.values() if pod.namespace == name]:
+            self._forget(ref)
+        self._policies = {ref for ref in self._policies if not ref.startswith(f"{name}/")}
+        self._changed(DeleteNamespace(name))
+
+    def _await_gone(self, name: str) -> None:
+        real = self._names.namespace(name)
+        if left := await_gone(self._api, [real], self._timeouts.gone):
+            raise ActionFailed(
+                f"namespace {name} ({real}) is not gone after {self._timeouts.gone:g} s", causes=(left[real],)
+            )
+        self._leaving.discard(real)
+        self._made.discard(real)
 
     def _make_service(self, service: Service, kind: type[ConformanceError]) -> Service:
         path = namespace_path(self._names.namespace(service.namespace), "services")

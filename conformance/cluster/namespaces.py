@@ -19,14 +19,26 @@ _SIDE_BY_SIDE = 16
 
 def delete_all(api: Api, names: Collection[str], timeout: float) -> Mapping[str, str]:
     """Delete namespaces and wait until they are gone; return those that are not, each with the reason."""
+    failed = ask_to_go(api, names)
+    return {**failed, **await_gone(api, [name for name in names if name not in failed], timeout)}
+
+
+def ask_to_go(api: Api, names: Collection[str]) -> Mapping[str, str]:
+    """Delete namespaces without waiting; return those that were not accepted, each with the reason."""
     if not names:
         return {}
     with ThreadPoolExecutor(max_workers=_SIDE_BY_SIDE) as pool:
         problems = dict(zip(names, pool.map(lambda name: _delete(api, name), names), strict=True))
-        failed = {name: problem for name, problem in problems.items() if problem}
-        wanted = [name for name in names if name not in failed]
-        left = until_none_left(lambda: [name for name, there in _there(api, pool, wanted).items() if there], timeout)
-        return {**failed, **{name: _why(api, name) for name in left}}
+    return {name: problem for name, problem in problems.items() if problem}
+
+
+def await_gone(api: Api, names: Collection[str], timeout: float) -> Mapping[str, str]:
+    """Wait until namespaces that were deleted are gone; return those that are not, each with the reason."""
+    if not names:
+        return {}
+    with ThreadPoolExecutor(max_workers=_SIDE_BY_SIDE) as pool:
+        left = until_none_left(lambda: [name for name, there in _there(api, pool, names).items() if there], timeout)
+        return {name: _why(api, name) for name in left}
 
 
 def _delete(api: Api, name: str) -> str:

@@ -43,13 +43,16 @@ class Pods:
         self._setting = setting
         self._timeouts = timeouts
         self._real_names: dict[str, str] = {}
+        self._leaving: set[str] = set()
 
     def real_name(self, pod: Pod) -> str:
         """Return what a pod that was waited for is called on the cluster: a Deployment chooses the name of its pod."""
         return self._real_names.get(pod.ref, pod.name)
 
     def create(self, pod: Pod, kind: type[ConformanceError], from_start: Sequence[str] = ()) -> None:
-        """Ask for a pod; a namespace that is too new to have a service account is given a moment."""
+        """Ask for a pod; a namespace that is too new to have a service account is given a moment, and so is a pod of its name to go."""
+        if pod.ref in self._leaving:
+            self._await_gone(pod, kind)
         path = self._maker(pod)
         make = manifests.deployment if self._setting.deploys(pod) else manifests.pod
         body = make(pod, self._setting, from_start)
@@ -78,14 +81,25 @@ class Pods:
 
     def delete(self, pod: Pod, kind: type[ConformanceError]) -> None:
         """Delete a pod and wait until it is gone."""
-        path = self._maker(pod, pod.name)
+        self.ask_to_go(pod, kind)
+        self._await_gone(pod, kind)
+
+    def ask_to_go(self, pod: Pod, kind: type[ConformanceError]) -> None:
+        """Delete a pod without waiting: only another one of its name waits until it is gone."""
         with failing_as(kind, f"pod {pod.ref} was not deleted", self._api):
             # A Deployment is to be gone after its pod; a pod by itself has nothing that it would have to wait for.
-            self._api.delete(path, propagationPolicy="Foreground" if self._setting.deploys(pod) else "Background")
+            policy = "Foreground" if self._setting.deploys(pod) else "Background"
+            self._api.delete(self._maker(pod, pod.name), propagationPolicy=policy)
+        self._real_names.pop(pod.ref, None)
+        self._leaving.add(pod.ref)
+
+    def _await_gone(self, pod: Pod, kind: type[ConformanceError]) -> None:
+        path = self._maker(pod, pod.name)
+        with failing_as(kind, f"pod {pod.ref} could not be waited for", self._api):
             left = until_none_left(lambda: [path] * self._api.exists(path), self._timeouts.gone)
         if left:
             raise kind(f"pod {pod.ref} is still there {self._timeouts.gone:g} s after it was deleted")
-        self._real_names.pop(pod.ref, None)
+        self._leaving.discard(pod.ref)
 
     def _all(self, namespaces: set[str]) -> dict[str, dict[str, Any]]:
         query = {"labelSelector": f"{RUN_LABEL}={self._setting.names.run}"}

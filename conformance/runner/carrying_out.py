@@ -134,11 +134,11 @@ def _remove(wanted: World, arena: Arena) -> None:
     for service in [each for ref, each in world.services.items() if not _same_service(each, wanted.services.get(ref))]:
         if service.namespace in wanted.namespaces:
             arena.delete_service(service.ref)
-    for pod in [each for ref, each in world.pods.items() if not _same_pod(each, wanted.pods.get(ref))]:
-        if pod.namespace in wanted.namespaces:
-            arena.delete_pod(pod.ref)
-    for name in sorted(world.namespaces.keys() - wanted.namespaces.keys()):
-        arena.delete_namespace(name)
+    others = [each for ref, each in world.pods.items() if not _same_pod(each, wanted.pods.get(ref))]
+    pods = [pod.ref for pod in others if pod.namespace in wanted.namespaces]
+    namespaces = sorted(world.namespaces.keys() - wanted.namespaces.keys())
+    if pods or namespaces:
+        arena.discard(pods, namespaces)
 
 
 def _same_pod(now: Pod | None, wanted: Pod | None) -> bool:

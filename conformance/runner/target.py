@@ -62,6 +62,9 @@ class Arena(Protocol):
     def delete_pod(self, ref: str) -> None:
         """Delete a pod and wait until it is gone."""
 
+    def discard(self, pods: Sequence[str], namespaces: Sequence[str]) -> None:
+        """Delete what is no longer tried, and return once that was accepted: what is made under the same name later waits until it is gone."""
+
     def create_service(self, service: Service) -> None: ...
 
     def delete_service(self, ref: str) -> None: ...

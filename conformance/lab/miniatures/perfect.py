@@ -94,6 +94,12 @@ class PerfectArena:
     def delete_pod(self, ref: str) -> None:
         self._event(DeletePod(ref))
 
+    def discard(self, pods: Sequence[str], namespaces: Sequence[str]) -> None:
+        for ref in pods:
+            self.delete_pod(ref)
+        for name in namespaces:
+            self.delete_namespace(name)
+
     def create_service(self, service: Service) -> None:
         self._event(CreateService(service))
 

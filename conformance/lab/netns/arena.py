@@ -149,6 +149,12 @@ class NetnsArena:
             self._remove(self.world.pods[ref])
             self._enforce(after)
 
+    def discard(self, pods: Sequence[str], namespaces: Sequence[str]) -> None:
+        for ref in pods:
+            self.delete_pod(ref)
+        for name in namespaces:
+            self.delete_namespace(name)
+
     def create_service(self, service: Service) -> None:
         what = f"create Service {service.ref}"
         _refuse_twin(what, service.ref, self.world.services)

@@ -11,7 +11,7 @@ from conformance.cluster.client import Api
 from conformance.cluster.manifests import Setting
 from conformance.cluster.naming import Names
 from conformance.cluster.options import KubernetesOptions
-from conformance.model.world import Node, Protocol, Service, ServicePort, ServiceType
+from conformance.model.world import Namespace, Node, Protocol, Service, ServicePort, ServiceType
 
 if TYPE_CHECKING:
     from conftest import FakeServer
@@ -41,3 +41,26 @@ def test_the_addresses_and_node_ports_of_a_service_are_read_back(
     assert (made.addresses, made.node_ports, arena.world.nodes) == (("10.96.0.7",), node_ports, nodes)
     (body,) = [each for request, _, each in server.asked if request.startswith("POST")]
     assert body["spec"]["type"] == str(kind)
+
+
+def test_only_a_namespace_of_the_same_name_waits_for_one_that_was_discarded(
+    server: FakeServer, kubeconfig: str
+) -> None:
+    setting = Setting(Names("abc123", "main-1"), "image", ("worker-1",), "agent")
+    arena = KubernetesArena(Api("test", kubeconfig), KubernetesOptions("test", kubeconfig), setting, "", ())
+    path = f"/api/v1/namespaces/{setting.names.namespace('w')}"
+    for name in ("w", "v"):
+        server.answer("POST /api/v1/namespaces", 201, {})
+        server.answer(f"POST /api/v1/namespaces/{setting.names.namespace(name)}/configmaps", 201, {})
+    server.answer(f"DELETE {path}", 200, {})
+    server.answer(f"DELETE {path}/pods", 200, {})
+    server.answer(f"GET {path}", 200, {})
+    server.answer(f"GET {path}", 404, {})
+    arena.create_namespace(Namespace("w"))
+    arena.discard([], ["w"])
+    assert "w" not in arena.world.namespaces
+    arena.create_namespace(Namespace("v"))
+    assert not [request for request, *_ in server.asked if request.startswith("GET")]
+    arena.create_namespace(Namespace("w"))
+    assert [request for request, *_ in server.asked if request.startswith("GET")] == [f"GET {path}"] * 2
+    assert arena.world.namespaces.keys() == {"v", "w"}

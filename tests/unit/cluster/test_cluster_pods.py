@@ -95,3 +95,28 @@ def test_a_deployment_that_makes_no_pod_says_why(server: FakeServer, api: Api) -
     with pytest.raises(ActionFailed) as raised:
         made.wait([A], ActionFailed)
     assert raised.value.causes == ("x/a: it is not there; FailedCreate: exceeded quota",)
+
+
+def test_only_a_pod_of_the_same_name_waits_for_one_that_was_asked_to_go(server: FakeServer, api: Api) -> None:
+    made = pods(api, Workload.POD)
+    server.answer(f"POST {PODS}", 201, {})
+    server.answer(f"DELETE {PODS}/a", 200, {})
+    server.answer(f"GET {PODS}/a", 200, there("a", ends=True))
+    server.answer(f"GET {PODS}/a", 404, {})
+    made.ask_to_go(A, ActionFailed)
+    made.create(Pod("x", "b"), ActionFailed)
+    assert asked(server, "GET") == []
+    made.create(A, ActionFailed)
+    requests = [request for request, *_ in server.asked if "fieldValidation" in request or request.startswith("GET")]
+    assert [each.partition("?")[0] for each in requests] == [f"POST {PODS}", *[f"GET {PODS}/a"] * 2, f"POST {PODS}"]
+    made.create(A, ActionFailed)
+    assert len(asked(server, "GET")) == 2, "it is known to be gone"
+
+
+def test_a_pod_that_does_not_go_is_told_to_who_needs_its_name(server: FakeServer, api: Api) -> None:
+    made = pods(api, Workload.POD, gone=0.0)
+    server.answer(f"DELETE {PODS}/a", 200, {})
+    server.answer(f"GET {PODS}/a", 200, there("a", ends=True))
+    made.ask_to_go(A, ActionFailed)
+    with pytest.raises(ActionFailed, match="pod x/a is still there 0 s after it was deleted"):
+        made.create(A, ActionFailed)
