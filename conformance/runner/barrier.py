@@ -149,6 +149,11 @@ class Barrier:
             self._unseen.add(Event.DELETION)
 
     @property
+    def complete(self) -> bool:
+        """Whether the canaries show every kind of event."""
+        return self._in_use == frozenset(Event)
+
+    @property
     def _in_use(self) -> frozenset[Event]:
         return self._all - self._unseen
 

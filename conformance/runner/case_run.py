@@ -15,6 +15,7 @@ from conformance.model.verdict import CaseResult, StepResult, Verdict
 from conformance.model.world import address_in
 from conformance.oracle.evaluate import evaluate, isolated
 from conformance.runner.carrying_out import carry_out, take_back
+from conformance.runner.slowness import learn
 from conformance.runner.watching import Watched, findings, summary, watch
 
 if TYPE_CHECKING:
@@ -105,8 +106,11 @@ class CaseRun:
             if settled.verdicts:
                 return _not_connected(settled)
         self._shown = dict.fromkeys(tried, True)
-        if self._barrier is not None and (closed := self._barrier.close()):
-            self._barrier.give_up(self._reader.settle(closed, canaries=closed).verdicts)
+        if self._barrier is not None:
+            if closed := self._barrier.close():
+                self._barrier.give_up(self._reader.settle(closed, canaries=closed).verdicts)
+            if not self._barrier.complete and self._reader.slowest is None:
+                learn(self._arena, self._reader)
         return ""
 
     def _run_steps(self) -> str:
@@ -207,7 +211,7 @@ class CaseRun:
             return 0.0
         if proven:
             return max(least, self._timeouts.hold)
-        return max(least, self._timeouts.quiet, min(self._reader.slowest * _MARGIN, self._timeouts.settle))
+        return max(least, self._timeouts.quiet, min((self._reader.slowest or 0.0) * _MARGIN, self._timeouts.settle))
 
     def _early(
         self, step: Step, expected: Mapping[Flow, bool], decisions: Mapping[Flow, Decision], settled: Settled

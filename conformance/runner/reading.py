@@ -33,10 +33,11 @@ class Reader:
     known of the silence before answers is learnt from readings in which everything passed, and from answers that only the most patient
     readings had.
 
-    `slowest` is how long the slowest change took that was ever seen, here or in an arena before: it tells how long one may take that is not seen.
+    `slowest` is how long the slowest change took that was ever seen, here or in an arena before, None before there was any: it tells how long
+    one may take that is not seen.
     """
 
-    def __init__(self, arena: Arena, timeouts: Timeouts, clock: Clock, slowest: float = 0.0) -> None:
+    def __init__(self, arena: Arena, timeouts: Timeouts, clock: Clock, slowest: float | None = None) -> None:
         self._arena = arena
         self._timeouts = timeouts
         self._clock = clock
@@ -94,7 +95,8 @@ class Reader:
         )
         within = self._timeouts.settle if deadline is None else deadline
         settled = settling.run(deadline=within, hold=hold, first=first, ceiling=self._timeouts.behind)
-        self.slowest = max((self.slowest, *settled.latencies.values()))
+        if settled.latencies:
+            self.slowest = max(self.slowest or 0.0, *settled.latencies.values())
         return settled
 
     def briefly(self, flows: Sequence[Flow]) -> Mapping[Flow, Observation]:

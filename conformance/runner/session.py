@@ -89,7 +89,7 @@ class Session:
         self._progress = progress
         self._in_use: _InUse | None = None
         self._unseen: set[Event] = set()
-        self._slowest = 0.0
+        self._slowest: float | None = None
         self._opened = 0
         self._failures = 0
         self._enforces = False

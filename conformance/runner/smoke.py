@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from conformance.casefile.networkpolicy import from_manifest
 from conformance.errors import ProbeFailed
 from conformance.model.case import ApplyPolicy
 from conformance.model.default_world import default_world
@@ -13,13 +12,13 @@ from conformance.model.flow import flows
 from conformance.model.matrix import CellVerdict
 from conformance.model.world import Protocol
 from conformance.runner.settling import Settling
+from conformance.runner.slowness import deny_ingress
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from conformance.model.flow import Flow
     from conformance.model.matrix import Observation
-    from conformance.model.policy import NetworkPolicy
     from conformance.model.world import World
     from conformance.runner.settling import Settled
     from conformance.runner.target import Arena, Target
@@ -64,7 +63,7 @@ def _try(arena: Arena, target: Target) -> Smoke:
             False, f"{len(wrong)} of {len(tried)} flows between {' and '.join(_PODS)} do not pass, without any policy"
         )
     connected = f"{len(tried)} flows between {' and '.join(_PODS)} pass"
-    arena.change([ApplyPolicy(_deny())])
+    arena.change([ApplyPolicy(deny_ingress("x"))])
     began = target.clock.now()
     settled = settle(wanted=False, deadline=_ENFORCE)
     seconds = target.clock.now() - began
@@ -92,15 +91,4 @@ def _world() -> World:
         namespaces={"x": world.namespaces["x"]},
         pods={ref: world.pods[ref] for ref in _PODS},
         endpoints={},
-    )
-
-
-def _deny() -> NetworkPolicy:
-    return from_manifest(
-        {
-            "apiVersion": "networking.k8s.io/v1",
-            "kind": "NetworkPolicy",
-            "metadata": {"name": "smoke-deny", "namespace": "x"},
-            "spec": {"podSelector": {}, "policyTypes": ["Ingress"]},
-        }
     )
