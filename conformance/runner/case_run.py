@@ -14,6 +14,7 @@ from conformance.model.state import State
 from conformance.model.verdict import CaseResult, StepResult, Verdict
 from conformance.model.world import address_in
 from conformance.oracle.evaluate import evaluate, isolated
+from conformance.runner import reasons
 from conformance.runner.carrying_out import carry_out, take_back
 from conformance.runner.slowness import learn
 from conformance.runner.watching import Watched, findings, summary, watch
@@ -89,7 +90,7 @@ class CaseRun:
                 verdict = case_verdict(cell for step in self._steps for cell in step.findings)
             verdict = self._clean_up(verdict)
         if verdict is Verdict.ERROR and not reason:
-            reason = _unknown_reason(self._steps)
+            reason = reasons.unknown(self._steps)
         seconds = self._clock.now() - began
         return CaseResult(
             self._case, verdict, tuple(self._steps), reason, hint, seconds=seconds, notes=tuple(self._notes)
@@ -100,18 +101,27 @@ class CaseRun:
         self._carry_out(self._case.setup)
         self._see_families()
         tried = self._flows()
-        if new := self._reader.not_known_open(tried):
-            self._progress("reading the world without policies")
-            settled = self._reader.connect(new)
-            if settled.verdicts:
-                return _not_connected(settled)
+        if problem := self._connect(tried):
+            return problem
         self._shown = dict.fromkeys(tried, True)
-        if self._barrier is not None:
-            if closed := self._barrier.close():
-                self._barrier.give_up(self._reader.settle(closed, canaries=closed).verdicts)
-            if not self._barrier.complete and self._reader.slowest is None:
-                learn(self._arena, self._reader)
-        return ""
+        if self._barrier is None:
+            return ""
+        if closed := self._barrier.close():
+            self._barrier.give_up(self._reader.settle(closed, canaries=closed).verdicts)
+        if self._barrier.complete or self._reader.slowest is not None:
+            return ""
+        learn(self._arena, self._reader)
+        self._reader.changed()  # where what it closed stays closed, no case is to blame
+        return self._connect(tried)
+
+    def _connect(self, tried: Sequence[Flow]) -> str:
+        """See that everything connects of which that is not known; return why not."""
+        new = self._reader.not_known_open(tried)
+        if not new:
+            return ""
+        self._progress("reading the world without policies")
+        settled = self._reader.connect(new)
+        return reasons.not_connected(settled) if settled.verdicts else ""
 
     def _run_steps(self) -> str:
         unread: list[Action] = []
@@ -125,7 +135,7 @@ class CaseRun:
             decisions = evaluate(self._state, self._flows())
             expected = crowd.declared(step.expect, decisions, self._state.world)
             if differing := disagreements(expected, decisions):
-                return _suite_disagrees(step, expected, differing)
+                return reasons.suite_disagrees(step, expected, differing)
             result = self._read(step, expected, decisions, unread)
             unread = []
             self._steps.append(result)
@@ -200,7 +210,9 @@ class CaseRun:
         if not behind.verdicts:
             return settled, max(behind.latencies.values(), default=0.0) if canaries else None
         barrier.give_up(behind.verdicts)
-        self._notes.append(f"canaries did not show what they must within {self._timeouts.behind:g} s: {_some(behind)}")
+        self._notes.append(
+            f"canaries did not show what they must within {self._timeouts.behind:g} s: {reasons.some(behind)}"
+        )
         if not settled.verdicts:
             settled = self._reader.settle(expected, hold=self._held(hold, proven=False))
         return settled, None
@@ -319,32 +331,4 @@ def _cells(settled: Settled, expected: Mapping[Flow, bool], decisions: Mapping[F
             why=explain(decisions[flow]),
         )
         for flow, verdict in sorted(settled.verdicts.items())
-    )
-
-
-def _not_connected(settled: Settled) -> str:
-    return f"the world does not connect before any policy: {_some(settled)}"
-
-
-def _some(settled: Settled) -> str:
-    """Name the first few cells that do not agree, and what was seen of them."""
-    examples = [f"{flow} {settled.observations[flow].observed}" for flow in sorted(settled.verdicts)]
-    return "; ".join(examples[:5]) + (f"; and {len(examples) - 5} more" if len(examples) > 5 else "")  # noqa: PLR2004
-
-
-def _suite_disagrees(step: Step, expected: Mapping[Flow, bool], differing: Sequence[Decision]) -> str:
-    first = differing[0]
-    said = "allowed" if expected[first.flow] else "blocked"
-    why = "; ".join(explain(first)) or "its backends differ, or there are none"
-    return (
-        f"the suite disagrees with itself on {len(differing)} flows of step {step.name!r}: the case declares {first.flow} "
-        f"{said}, the evaluator says otherwise: {why}"
-    )
-
-
-def _unknown_reason(steps: Sequence[StepResult]) -> str:
-    unknown = [cell for step in steps for cell in step.findings if cell.verdict is CellVerdict.UNKNOWN]
-    first = unknown[0]
-    return (
-        f"{len(unknown)} flows could not be measured, such as {first.flow}: {first.observation.detail or 'no detail'}"
     )
