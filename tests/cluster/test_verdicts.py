@@ -46,7 +46,7 @@ def test_every_case_passes_and_core_cases_do_so_again_without_workers(enforcing:
     some = "" if enforcing.thorough else "not row"
     status, side_by_side, output = enforcing.run(tmp_path / "two", "-n", "2", "-m", some)
     again = ("-m", "core") if enforcing.thorough else ("-m", "core and not row", "-k", "peers or ingress")
-    again_status, alone, again_output = enforcing.run(tmp_path / "alone", *again)
+    again_status, alone, again_output = enforcing.run(tmp_path / "alone", "-n", "0", *again)
     bad = {
         case: verdict
         for case, verdict in verdicts(side_by_side).items()
