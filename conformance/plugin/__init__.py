@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import os
 import shutil
 import signal
 import tempfile
@@ -58,6 +59,10 @@ def pytest_configure(config: pytest.Config) -> None:
     for feature in FEATURES:
         config.addinivalue_line("markers", f"{feature.replace('-', '_')}: cases that need {feature}")
     given = getattr(config, "workerinput", {}).get("netpol")
+    if given is not None:
+        from conformance.plugin.orphans import end_with  # noqa: PLC0415 -- only in a worker
+
+        end_with(os.getppid())
     try:
         config.stash[_target_options] = replace(options.target_options(config), **(given or {}))
         options.check(config)

@@ -44,8 +44,8 @@ def test_smoke_sees_that_policies_are_enforced(enforcing: Cluster) -> None:
 
 def test_every_case_passes_and_core_cases_do_so_again_without_workers(enforcing: Cluster, tmp_path: Path) -> None:
     some = "" if enforcing.thorough else "not row"
-    status, side_by_side, output = enforcing.run(tmp_path / "two", "-n", "2", "-m", some)
-    again = ("-m", "core") if enforcing.thorough else ("-m", "core and not row", "-k", "peers or ingress")
+    status, side_by_side, output = enforcing.run(tmp_path / "many", "-m", some)
+    again = ("-m", "core") if enforcing.thorough else ("-m", "core and not row", "-k", "peers or selectors")
     again_status, alone, again_output = enforcing.run(tmp_path / "alone", "-n", "0", *again)
     bad = {
         case: verdict
@@ -67,7 +67,7 @@ def test_a_cluster_that_enforces_nothing_is_found_out(unenforcing: Cluster, tmp_
     assert "nothing enforces policies" in smoke.stdout
 
     some = "" if unenforcing.thorough else "not row"
-    status, lines, output = unenforcing.run(tmp_path, "--timeout=settle=1", "-n", "2", "-m", some)
+    status, lines, output = unenforcing.run(tmp_path, "--timeout=settle=1", "-m", some)
     assert status == 1, output
     blocking = {case.id for case in load_cases(find([cases()])) if expects_a_block(case)}
     wrong = {

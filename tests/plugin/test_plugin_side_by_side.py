@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -101,3 +104,33 @@ def test_a_bad_case_file_accuses_nobody(project: Project) -> None:
     result = project.run_alone("-n2")
     assert "x.yaml:1:1: id: missing" in result.stdout.str()
     assert result.ret not in {0, 1}
+
+
+def test_workers_end_when_the_process_that_started_them_is_killed(project: Project) -> None:
+    project.target("""
+import signal, time
+
+def told(*_):
+    trace("told to end")
+    os._exit(0)
+
+class Arena(Arena):
+    def change(self, changes):
+        signal.signal(signal.SIGTERM, told)
+        trace("changing " + str(os.getppid()))
+        time.sleep(60)
+
+Target.Arena = Arena
+""")
+    with subprocess.Popen(
+        [sys.executable, "-m", "pytest", "-n2", "-q"],
+        cwd=project.path,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as controller:
+        while sum(line.startswith("changing") for line in project.trace()) < 2:
+            assert controller.poll() is None
+        controller.kill()
+    deadline = time.monotonic() + 20
+    while project.trace().count("told to end") < 2:
+        assert time.monotonic() < deadline, project.trace()
