@@ -55,9 +55,6 @@ def main() -> None:
     parser.add_argument("--sample", type=int, default=60, help="how many cases the cost is measured on")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--mistakes", nargs="*", default=list(MISTAKES))
-    parser.add_argument(
-        "--quiet", type=float, nargs="*", default=(), help="instead: how much the two holds help without canaries"
-    )
     parser.add_argument("--delays", nargs="*", default=DELAYS, help="seconds")
     given = parser.parse_args()
     everything = load_cases(find([cases()]))
@@ -67,9 +64,6 @@ def main() -> None:
         f"{len(everything)} cases, drawn: " + ", ".join(f"{mistake} {len(of)}" for mistake, of in caught.items()),
         flush=True,
     )
-    if given.quiet:
-        holds(caught, given.delays, given.quiet)
-        return
     head("late", "waits for", *caught)
     for late in LATE:
         for delay in given.delays:
@@ -82,18 +76,6 @@ def main() -> None:
     for late in LATE:
         for delay in given.delays:
             row(f"slow-{late}{delay}s", *(cost(f"slow-{late}{delay}s", sample, rules) for rules in WAITING.values()))
-
-
-def holds(caught: Mapping[str, Sequence[Case]], delays: Sequence[str], seconds: Sequence[float]) -> None:
-    """Print the false passes without canaries where a step is held, whatever it changed, for so many seconds."""
-    head("late", *(f"held {each:g} s" for each in seconds))
-    for late in LATE:
-        for delay in delays:
-            name, passed = f"slow-{late}{delay}s", []
-            for each in seconds:
-                rules = Rules(canaries=False, timeouts={"quiet": each, "hold": each})
-                passed.append(sum(false_passes(f"{name}+{of}", them, rules) for of, them in caught.items()))
-            row(name, *passed)
 
 
 def draw(mistake: str, shuffled: Iterable[Case], most: int) -> Sequence[Case]:

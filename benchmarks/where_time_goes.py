@@ -45,7 +45,7 @@ class Watched:
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._arena, name)
-        if name not in {"change", "close"} and not name.startswith(("create_", "delete_")):
+        if name not in {"change", "close", "discard"} and not name.startswith(("create_", "delete_")):
             return found
 
         def timed(*arguments: Any) -> Any:

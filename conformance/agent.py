@@ -588,9 +588,7 @@ def main() -> None:
     arguments = parser.parse_intermixed_args()
     for number in (signal.SIGTERM, signal.SIGINT):  # as a container's first process there is no default action
         signal.signal(number, lambda *_: os._exit(0))
-    gc.set_threshold(
-        100_000
-    )  # sockets and probes go when they are done, and looking for garbage takes a tenth of the time
+    gc.set_threshold(100_000)  # what is done goes by itself, and looking for garbage takes a tenth of the time
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 1 << 16), hard))
     loop = Loop()

@@ -121,9 +121,8 @@ def run(
     verbose: Annotated[bool, typer.Option("-v", help="a line for each case")] = False,
 ) -> None:
     """Run cases and say what does not do what the specification says."""
-    many = (
-        not paths or len(_load(paths)) >= _WORTH_WORKERS
-    )  # what is wrong with them is better said before anything is started
+    # What is wrong with a user's own cases is better said before anything is started.
+    many = not paths or len(_load(paths)) >= _WORTH_WORKERS
     single = {
         "target": target, "report": report, "context": context, "kubeconfig": kubeconfig, "image": image, "external": external,
         "workload": workload,

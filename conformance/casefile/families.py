@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from conformance.model import address
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from conformance.model.flow import Flow
     from conformance.model.world import Protocol, World
 
+    Probe = tuple[tuple[int, Protocol], ...]
 
 #: The features that a case needs for its families, and for no other reason.
 _NEEDED = {
@@ -29,32 +30,18 @@ _NEEDED = {
 
 def tried(case: Case, world: World) -> tuple[Flow, ...]:
     """Return the flows that a case tries in a world to which no target has given addresses yet."""
-    if _as_by_default(world):
-        return _tried_by_default(case.probe, case.addressed, case.families, external=case.external)
-    return _tried(world, case.probe, case.addressed, case.families, external=case.external)
+    of = _tried_by_default if _as_by_default(world) else partial(_tried, world)
+    return of(case.probe, case.families, external=case.external)
 
 
 @cache  # labels and policies make no difference, and most cases change nothing else
-def _tried_by_default(
-    probe: tuple[tuple[int, Protocol], ...],
-    addressed: tuple[IPFamily, ...],
-    families: tuple[IPFamily, ...],
-    *,
-    external: bool,
-) -> tuple[Flow, ...]:
-    return _tried(default_world(), probe, addressed, families, external=external)
+def _tried_by_default(probe: Probe, families: tuple[IPFamily, ...], *, external: bool) -> tuple[Flow, ...]:
+    return _tried(default_world(), probe, families, external=external)
 
 
-def _tried(
-    world: World,
-    probe: tuple[tuple[int, Protocol], ...],
-    addressed: tuple[IPFamily, ...],
-    families: tuple[IPFamily, ...],
-    *,
-    external: bool,
-) -> tuple[Flow, ...]:
+def _tried(world: World, probe: Probe, families: tuple[IPFamily, ...], *, external: bool) -> tuple[Flow, ...]:
     if families:
-        world = address.with_sample_addresses(world, addressed)
+        world = address.with_sample_addresses(world, tuple(IPFamily))
     return flows(world, probe, external=external, families=families)
 
 

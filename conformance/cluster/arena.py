@@ -143,10 +143,9 @@ class KubernetesArena:
                 self._outside.route(endpoint, [placed], self._nodes, self._prober)
 
     def delete_pod(self, ref: str) -> None:
-        self._forget(ref)
-        self._ended.forget(ref)
-        self._pods.delete(self._world.pods[ref], ActionFailed)
-        self._world = self._world.without_pod(ref)
+        pod = self._world.pods[ref]
+        self.discard([ref], [])
+        self._pods.await_gone(pod, ActionFailed)
 
     def discard(self, pods: Sequence[str], namespaces: Sequence[str]) -> None:
         for ref in pods:

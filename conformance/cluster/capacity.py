@@ -10,7 +10,7 @@ from conformance.cluster.client import Api, ApiError, reachable
 from conformance.errors import TargetUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
     from typing import Any
 
     from conformance.cluster.options import KubernetesOptions
@@ -18,19 +18,19 @@ if TYPE_CHECKING:
 #: More bring nothing: what is left then is the time that changes and timeouts take.
 MOST = 8
 #: What the nodes spend on one arena whose cases follow each other without a pause.
-CPUS_AN_ARENA = 1.0
+_CPUS_AN_ARENA = 1.0
 #: An API server that takes so long for a small answer has enough to do with one arena.
 _BUSY = 0.5
 
 
-def arenas(options: KubernetesOptions, clock: Callable[[], float] = time.monotonic) -> int:
+def arenas(options: KubernetesOptions) -> int:
     """Return how many arenas are worth having at once; 1 where the cluster does not say, since the run itself says why."""
     api = Api(options.context, options.kubeconfig, options.timeouts)
     try:
         reachable(api)
-        began = clock()
+        began = time.monotonic()
         api.get("/api/v1/nodes", {"limit": "1"})
-        answer = clock() - began
+        answer = time.monotonic() - began
         return borne(api.items("/api/v1/nodes"), answer)
     except (ApiError, TargetUnavailable):
         return 1
@@ -43,7 +43,7 @@ def borne(nodes: Iterable[Mapping[str, Any]], answer: float) -> int:
     cpus = sum(
         _cpus(node["status"].get("allocatable", {}).get("cpu", "0")) for node in nodes if detect.takes_pods(node)
     )
-    return max(1, min(MOST, int(cpus / CPUS_AN_ARENA), int(_BUSY / max(answer, 0.001))))
+    return max(1, min(MOST, int(cpus / _CPUS_AN_ARENA), int(_BUSY / max(answer, 0.001))))
 
 
 def _cpus(quantity: str) -> float:

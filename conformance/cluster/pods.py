@@ -52,7 +52,7 @@ class Pods:
     def create(self, pod: Pod, kind: type[ConformanceError], from_start: Sequence[str] = ()) -> None:
         """Ask for a pod; a namespace that is too new to have a service account is given a moment, and so is a pod of its name to go."""
         if pod.ref in self._leaving:
-            self._await_gone(pod, kind)
+            self.await_gone(pod, kind)
         path = self._maker(pod)
         make = manifests.deployment if self._setting.deploys(pod) else manifests.pod
         body = make(pod, self._setting, from_start)
@@ -82,7 +82,7 @@ class Pods:
     def delete(self, pod: Pod, kind: type[ConformanceError]) -> None:
         """Delete a pod and wait until it is gone."""
         self.ask_to_go(pod, kind)
-        self._await_gone(pod, kind)
+        self.await_gone(pod, kind)
 
     def ask_to_go(self, pod: Pod, kind: type[ConformanceError]) -> None:
         """Delete a pod without waiting: only another one of its name waits until it is gone."""
@@ -93,7 +93,8 @@ class Pods:
         self._real_names.pop(pod.ref, None)
         self._leaving.add(pod.ref)
 
-    def _await_gone(self, pod: Pod, kind: type[ConformanceError]) -> None:
+    def await_gone(self, pod: Pod, kind: type[ConformanceError]) -> None:
+        """Wait until a pod that was asked to go is gone."""
         path = self._maker(pod, pod.name)
         with failing_as(kind, f"pod {pod.ref} could not be waited for", self._api):
             left = until_none_left(lambda: [path] * self._api.exists(path), self._timeouts.gone)

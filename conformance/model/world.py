@@ -191,7 +191,6 @@ class World:
         return tuple(pod for pod in self.pods.values() if pod.copy_of == ref)
 
     def with_namespace(self, namespace: Namespace) -> Self:
-
         return replace(self, namespaces={**self.namespaces, namespace.name: namespace})
 
     def with_pod(self, pod: Pod) -> Self:

@@ -12,7 +12,6 @@ from collections import Counter
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from conformance.casefile.networkpolicy import from_manifest
 from conformance.model.case import (
     ApplyPolicy,
     CreateNamespace,
@@ -27,6 +26,7 @@ from conformance.model.case import (
 from conformance.model.default_world import servers
 from conformance.model.flow import Flow
 from conformance.model.world import CANARY, Namespace, Pod, Protocol
+from conformance.runner.own_policies import ingress_policy
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -184,7 +184,7 @@ class Barrier:
 
     def _deleted_again(self) -> Change:
         self._there = True
-        return ApplyPolicy(_ingress(_DELETED, [{"ports": [_port(_DELETED_DOOR)]}]))
+        return ApplyPolicy(ingress_policy(CANARY, _DELETED, [{"ports": [_port(_DELETED_DOOR)]}]))
 
     def _seen(self, doors: Mapping[Door, bool]) -> Mapping[Flow, bool]:
         return {Flow(*pair, *door): passes for door, passes in doors.items() for pair in self._pairs}
@@ -198,24 +198,13 @@ def _by_label() -> NetworkPolicy:
         for event, selector in selectors
         for turn, door in _DOORS[event].items()
     ]
-    return _ingress(_BY_LABEL, rules)
+    return ingress_policy(CANARY, _BY_LABEL, rules)
 
 
 def _replaced(turn: str) -> NetworkPolicy:
-    return _ingress(_REPLACED, [{"ports": [_port(_DOORS[Event.POLICY][turn])]}])
+    return ingress_policy(CANARY, _REPLACED, [{"ports": [_port(_DOORS[Event.POLICY][turn])]}])
 
 
 def _port(door: Door) -> Mapping[str, Any]:
     port, protocol = door
     return {"port": port, "protocol": protocol.value}
-
-
-def _ingress(name: str, rules: Sequence[Mapping[str, Any]]) -> NetworkPolicy:
-    return from_manifest(
-        {
-            "apiVersion": "networking.k8s.io/v1",
-            "kind": "NetworkPolicy",
-            "metadata": {"name": name, "namespace": CANARY},
-            "spec": {"podSelector": {}, "policyTypes": ["Ingress"], "ingress": list(rules)},
-        }
-    )

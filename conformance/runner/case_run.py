@@ -148,7 +148,6 @@ class CaseRun:
             self._reader.changed()
         actions = tuple(crowd.for_copies_too(actions, self._state.world))
         self._state = carry_out(actions, self._state, self._arena)
-
         self._done.extend(actions)
         self._reader.isolated(isolated(self._state), self._state.world)
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from conformance.casefile.networkpolicy import from_manifest
 from conformance.model.case import ApplyPolicy, DeletePolicy
 from conformance.model.flow import DEFAULT_PROBE, flows
+from conformance.runner.own_policies import ingress_policy
 
 if TYPE_CHECKING:
-    from conformance.model.policy import NetworkPolicy
     from conformance.runner.reading import Reader
     from conformance.runner.target import Arena
 
@@ -24,20 +23,8 @@ def learn(arena: Arena, reader: Reader) -> None:
     into = [
         flow for flow in flows(world, DEFAULT_PROBE, external=False) if flow.destination.startswith(f"{namespace}/")
     ]
-    policy = deny_ingress(namespace)
+    policy = ingress_policy(namespace, "deny-ingress")
     arena.change([ApplyPolicy(policy)])
     reader.settle(dict.fromkeys(into, False))
     arena.change([DeletePolicy(policy.ref)])
     reader.settle(dict.fromkeys(into, True))
-
-
-def deny_ingress(namespace: str) -> NetworkPolicy:
-    """Return a policy that lets nobody into a namespace."""
-    return from_manifest(
-        {
-            "apiVersion": "networking.k8s.io/v1",
-            "kind": "NetworkPolicy",
-            "metadata": {"name": "deny-ingress", "namespace": namespace},
-            "spec": {"podSelector": {}, "policyTypes": ["Ingress"]},
-        }
-    )

@@ -11,8 +11,8 @@ from conformance.model.default_world import default_world
 from conformance.model.flow import flows
 from conformance.model.matrix import CellVerdict
 from conformance.model.world import Protocol
+from conformance.runner.own_policies import ingress_policy
 from conformance.runner.settling import Settling
-from conformance.runner.slowness import deny_ingress
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -63,7 +63,7 @@ def _try(arena: Arena, target: Target) -> Smoke:
             False, f"{len(wrong)} of {len(tried)} flows between {' and '.join(_PODS)} do not pass, without any policy"
         )
     connected = f"{len(tried)} flows between {' and '.join(_PODS)} pass"
-    arena.change([ApplyPolicy(deny_ingress("x"))])
+    arena.change([ApplyPolicy(ingress_policy("x", "smoke-deny"))])
     began = target.clock.now()
     settled = settle(wanted=False, deadline=_ENFORCE)
     seconds = target.clock.now() - began
