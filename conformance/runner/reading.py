@@ -64,8 +64,8 @@ class Reader:
         self._open.clear()
 
     def connect(self, flows: Sequence[Flow]) -> Settled:
-        """Wait until all of them pass, in a world without policies."""
-        settled = self.settle(dict.fromkeys(flows, True), deadline=self._timeouts.connect)
+        """Wait until all of them pass, in a world without policies: how long servers take to start says nothing of changes."""
+        settled = self._settling(dict.fromkeys(flows, True)).run(deadline=self._timeouts.connect, hold=0.0)
         if not settled.verdicts:
             self.all_pass(settled)
         return settled
@@ -83,18 +83,14 @@ class Reader:
         self,
         expected: Mapping[Flow, bool],
         *,
-        deadline: float | None = None,
         hold: float = 0.0,
         first: Sequence[Flow] | None = None,
         canaries: Collection[Flow] = (),
         since: float | None = None,
     ) -> Settled:
-        """Settle and hold, by default within the time that a change may take; see `Settling`."""
-        settling = Settling(
-            self._probe, expected, self._clock, patient=self._probe_patiently, since=since, canaries=canaries
-        )
-        within = self._timeouts.settle if deadline is None else deadline
-        settled = settling.run(deadline=within, hold=hold, first=first, ceiling=self._timeouts.behind)
+        """Settle and hold within the time that a change may take; see `Settling`."""
+        settling = self._settling(expected, since, canaries)
+        settled = settling.run(deadline=self._timeouts.settle, hold=hold, first=first, ceiling=self._timeouts.behind)
         if settled.latencies:
             self.slowest = max(self.slowest or 0.0, *settled.latencies.values())
         return settled
@@ -102,6 +98,13 @@ class Reader:
     def briefly(self, flows: Sequence[Flow]) -> Mapping[Flow, Observation]:
         """Give silent flows less time than usual."""
         return self._arena.probe(flows, min(self._silence(), max(_BRIEF, self._longest_silence * _PATIENCE)))
+
+    def _settling(
+        self, expected: Mapping[Flow, bool], since: float | None = None, canaries: Collection[Flow] = ()
+    ) -> Settling:
+        return Settling(
+            self._probe, expected, self._clock, patient=self._probe_patiently, since=since, canaries=canaries
+        )
 
     def _probe(self, flows: Sequence[Flow]) -> Mapping[Flow, Observation]:
         return self._arena.probe(flows, self._silence())

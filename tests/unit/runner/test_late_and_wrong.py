@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from runner_fakes import DROPPED
 
 from conformance.lab.miniatures.registry import make
 from conformance.model.verdict import Verdict
@@ -14,7 +15,11 @@ from conformance.runner.session import Rules, Session
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from runner_fakes import Script, ScriptedArena, ScriptedTarget
+
     from conformance.model.case import Case
+    from conformance.model.flow import Flow
+    from conformance.model.matrix import Observation
 
 LATE = ["slow-{}s", "slow-deletes-{}s", "slow-node-{}s"]
 SECONDS = ["0.1", "0.5", "1", "2", "5"]
@@ -130,3 +135,16 @@ def test_without_canaries_it_is_held_as_long_as_the_slowest_change_took(
     """Even in the first case: how long that is was tried before it."""
     session = Session(make(f"{late.format(seconds)}+{mistake(shown_by)}"), Rules(canaries=False))
     assert session.run(case(CASES[shown_by])).verdict is Verdict.FAIL
+
+
+def test_servers_that_start_late_do_not_tell_how_late_changes_are(
+    case: Callable[..., Case], target: ScriptedTarget, script: Script
+) -> None:
+    def starting(arena: ScriptedArena, _: Flow, really: Observation) -> Observation:
+        return DROPPED if arena.target.clock.now() < 3.0 else really
+
+    target.at_once = False
+    script.lenses.append(starting)
+    assert Session(target, Rules(canaries=False)).run(case(HARMLESS)).verdict is Verdict.PASS
+    tried, of_case = (call[1] for call in script.log if call[0] == "apply_policy")
+    assert (tried.name, of_case.name) == ("deny-ingress", "p")
