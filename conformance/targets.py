@@ -6,20 +6,20 @@ import os
 import re
 import shlex
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from conformance.cluster.options import DEFAULT_IMAGE, KubernetesOptions, Workload, new_run
 from conformance.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from conformance.cluster.kind import Cluster, KindOptions
     from conformance.runner.target import Target
 
 NAMES = ("netns", "kubernetes", "kind", "mini:NAME")
-_MOST_IN_THE_LAB = 4
+_MOST_IN_THE_LAB = 8
 _RUN = re.compile(r"^[a-z0-9]{1,12}$")
 
 
@@ -115,7 +115,16 @@ def side_by_side(options: TargetOptions) -> int:
             from conformance.cluster.capacity import MOST  # noqa: PLC0415 -- as above
 
             return min(MOST, 2 * cores)
+        case "netns":  # nearly half of the time, an arena waits for what is dropped
+            return min(_MOST_IN_THE_LAB, 2 * cores)
     return min(_MOST_IN_THE_LAB, cores)
+
+
+def live_objects(context: str, kubeconfig: str) -> Sequence[Mapping[str, Any]]:
+    """Return what policies are about on a cluster that is there: namespaces, pods, Services, and the policies themselves."""
+    from conformance.cluster.live import objects  # noqa: PLC0415 -- only who needs a cluster pays for its client
+
+    return objects(context, kubeconfig or None)
 
 
 def cleanup(*, context: str, kubeconfig: str, run: str, kind_name: str) -> tuple[str, ...]:

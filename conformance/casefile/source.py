@@ -104,6 +104,24 @@ def parse(text: str, shown_as: str) -> Source:
     return source
 
 
+def documents(file: FilePath, shown_as: str) -> Iterator[Source]:
+    """Yield each document of a file that others wrote, which may have several; CaseFileError where it is no YAML at all."""
+    try:
+        nodes = list(yaml.compose_all(file.read_text(encoding="utf-8"), _LOADER))
+    except (OSError, UnicodeDecodeError) as error:
+        raise CaseFileError([f"{shown_as}: cannot be read: {error}"]) from error
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        place = _location(shown_as, mark) if mark else Location(shown_as, 1)
+        raise CaseFileError([f"{place}: not YAML: {error.problem or error.context}"]) from error
+    except yaml.reader.ReaderError as error:
+        raise CaseFileError([f"{shown_as}: not YAML: {error.reason}"]) from error
+    for node in nodes:
+        source = Source(shown_as)
+        source.data = _value(source, node, ())
+        yield source
+
+
 def _not_plain(text: str, shown_as: str) -> Iterator[Problem]:
     """Yield what case files do without, although it is YAML: anchors, tags, several documents, and depths without end."""
     documents = depth = 0

@@ -1,11 +1,12 @@
-"""A file of waivers: known deviations of an implementation, each with its reason.
+"""A file of waivers: known deviations of an implementation, each with its reason, where it is tracked, and how long it is put up with.
 
 waivers:
-  - {cases: [K7QD, T4BX-*-block], reason: ipBlock does not match pod addresses, link: "https://..."}
+  - {cases: [K7QD, T4BX-*-block], reason: ipBlock does not match pod addresses, link: "https://...", until: "2027-03-31"}
 """
 
 from __future__ import annotations
 
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from conformance.casefile.shape import found, items, mapping, strings, unknown_fields
@@ -17,6 +18,14 @@ if TYPE_CHECKING:
 
     from conformance.casefile.source import Path as SourcePath
     from conformance.casefile.source import Source
+
+#: What each text of a waiver is there for.
+_TEXTS = {
+    "reason": "a waiver says why",
+    "link": "a waiver says where the deviation is tracked, or what shows it",
+    "until": "a waiver says until which day it holds, such as 2027-03-31",
+}
+_FIELDS = ("cases", *_TEXTS)
 
 
 def load_waivers(file: Path) -> tuple[Waiver, ...]:
@@ -38,15 +47,27 @@ def load_waivers(file: Path) -> tuple[Waiver, ...]:
 
 def _waiver(source: Source, path: SourcePath, raw: Any) -> Waiver:
     item = mapping(source, path, raw)
-    unknown_fields(source, path, item, ("cases", "reason", "link"))
+    unknown_fields(source, path, item, _FIELDS)
     cases = strings(source, (*path, "cases"), item.get("cases"))
-    if isinstance(raw, dict) and not item.get("cases"):
+    if not isinstance(raw, dict):
+        return Waiver(cases, "")
+    if not item.get("cases"):
         source.complain((*path, "cases"), "missing: a waiver names cases")
-    reason, link = item.get("reason"), item.get("link", "")
-    if isinstance(raw, dict) and (reason is None or (isinstance(reason, str) and not reason.strip())):
-        source.complain((*path, "reason"), "missing: a waiver says why")
-    elif reason is not None and not isinstance(reason, str):
-        source.complain((*path, "reason"), f"expected text, found {found(reason)}; quote it")
-    if not isinstance(link, str):
-        source.complain((*path, "link"), f"expected a link, as text, found {found(link)}")
-    return Waiver(cases, str(reason), str(link))
+    texts = {name: _text(source, (*path, name), item.get(name), missing) for name, missing in _TEXTS.items()}
+    return Waiver(cases, texts["reason"], texts["link"], _day(source, (*path, "until"), texts["until"]))
+
+
+def _text(source: Source, path: SourcePath, raw: Any, missing: str) -> str:
+    if raw is None or (isinstance(raw, str) and not raw.strip()):
+        source.complain(path, f"missing: {missing}")
+    elif not isinstance(raw, str):
+        source.complain(path, f"expected text, found {found(raw)}; quote it")
+    return raw if isinstance(raw, str) else ""
+
+
+def _day(source: Source, path: SourcePath, text: str) -> date | None:
+    try:
+        return date.fromisoformat(text) if text.strip() else None
+    except ValueError:
+        source.complain(path, f"expected a day such as 2027-03-31, found {text!r}")
+        return None

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 from conformance.model.policy import Direction
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from conformance.model.decision import Decision, DirectionDecision, Evidence
 
 _PEERS = {Direction.INGRESS: "from", Direction.EGRESS: "to"}
@@ -17,20 +15,20 @@ _PEERS = {Direction.INGRESS: "from", Direction.EGRESS: "to"}
 def explain(decision: Decision) -> tuple[str, ...]:
     """Return one sentence for each thing that decides; for a blocked flow only the sides that block it."""
     sides = decision.sides if decision.allowed else tuple(side for side in decision.sides if not side.allowed)
-    return tuple(sentence for side in sides for sentence in _side(side))
+    return tuple(map(side_sentence, sides))
 
 
-def _side(side: DirectionDecision) -> Iterator[str]:
+def side_sentence(side: DirectionDecision) -> str:
+    """Say what decides on one side of a flow."""
     direction = side.direction.lower()
     if not side.isolated:
-        yield f"{side.pod} is not isolated for {direction}: no policy selects it"
-    elif side.depending and not side.allowed:
-        yield f"{side.pod}: whether {_rule(side.depending[0])} matches depends on the source, which a node port may rewrite"
-    elif side.allowed:
-        yield f"{side.pod} may: {_rule(side.matching[0])} matches"
-    else:
-        policies = ", ".join(f"{each.policy} ({each.location})" for each in side.selecting)
-        yield f"{side.pod} is isolated for {direction} by {policies}, and no {direction} rule matches"
+        return f"{side.pod} is not isolated for {direction}: no policy selects it"
+    if side.depending and not side.allowed:
+        return f"{side.pod}: whether {_rule(side.depending[0])} matches depends on the source, which a node port may rewrite"
+    if side.allowed:
+        return f"{side.pod} may: {_rule(side.matching[0])} matches"
+    policies = ", ".join(f"{each.policy} ({each.location})" for each in side.selecting)
+    return f"{side.pod} is isolated for {direction} by {policies}, and no {direction} rule matches"
 
 
 def _rule(evidence: Evidence) -> str:

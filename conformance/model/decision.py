@@ -28,6 +28,15 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
+class NearMiss:
+    """A rule that does not let a flow pass, and which of its two conditions the flow meets."""
+
+    evidence: Evidence
+    peers: bool
+    ports: bool
+
+
+@dataclass(frozen=True, slots=True)
 class DirectionDecision:
     """One side of a flow: is the pod isolated in this direction, by which policies, and which rule lets the flow pass."""
 

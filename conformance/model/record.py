@@ -6,9 +6,9 @@ Everything that is reported is a function of these lines. Their JSON Schema is `
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, TypedDict
+from typing import Any, Literal, TypedDict
 
-FORMAT = "netpol-conformance/run/v1"
+FORMAT = "netpol-conformance/run/v2"
 
 
 class ShardLine(TypedDict):
@@ -22,7 +22,8 @@ class ShardLine(TypedDict):
 class Header(TypedDict):
     """Who was tested, with what. `options` are those that can change a verdict, and none that is a secret.
 
-    `case_set` and `cases` are of the whole run, also where the record is of one `shard` of it.
+    `case_set` and `cases` are of the whole run, also where the record is of one `shard` of it. `mode` is how the implementation is operated,
+    in its own words; `about` who makes it, as far as that was told: `organization`, `project`, `url`, `contact`.
     """
 
     type: Literal["header"]
@@ -34,6 +35,8 @@ class Header(TypedDict):
     target: str
     implementation: str
     implementation_version: str
+    mode: str
+    about: dict[str, str]
     environment: dict[str, str]
     unsupported: dict[str, str]
     options: dict[str, str]
@@ -65,10 +68,30 @@ class FindingLine(TypedDict):
     evidence: list[EvidenceLine]
 
 
+class ChangeLine(TypedDict):
+    """One thing that a step, or a case before its first step, changes: in words, with the manifest where it is a policy."""
+
+    what: str
+    policy: dict[str, Any] | None
+
+
+class MatrixLine(TypedDict):
+    """What a step must show. `expected` has a grid for each port, such as `80/TCP` or `80/TCP over IPv6`.
+
+    A grid has one text for each source and in it one character for each destination: `.` must pass, `X` must be blocked, a blank is not tried.
+    """
+
+    sources: list[str]
+    destinations: list[str]
+    expected: dict[str, list[str]]
+
+
 class StepLine(TypedDict):
     """One step that was read. `latencies` are, in seconds, the median and the slowest of the cells that had to change; `barrier` the slowest of the canaries."""
 
     name: str
+    changes: list[ChangeLine]
+    matrix: MatrixLine
     cells: int
     readings: int
     seconds: float
@@ -80,7 +103,7 @@ class StepLine(TypedDict):
 
 
 class CaseLine(TypedDict):
-    """One case and its verdict."""
+    """One case and its verdict. `waiver` is what is known of it where it is waived, also if it passes all the same."""
 
     type: Literal["case"]
     id: str
@@ -95,6 +118,7 @@ class CaseLine(TypedDict):
     waiver: str
     notes: list[str]
     seconds: float
+    setup: list[ChangeLine]
     steps: list[StepLine]
 
 

@@ -7,7 +7,10 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from conformance.model.case import Case
+    from conformance.model.flow import Flow
     from conformance.model.matrix import Cell
 
 
@@ -25,7 +28,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StepResult:
-    """One step that was read: the cells that do not agree, and numbers about all of them.
+    """One step that was read: what was declared of each flow, the cells that do not agree, and numbers about all of them.
 
     `readings` counts how often the matrix was read, `seconds` is the time the step took, and `latencies` holds, for the
     cells that had to change, the seconds from the API's answer to the first agreeing reading. `barrier` is the same for the slowest
@@ -33,13 +36,18 @@ class StepResult:
     """
 
     name: str
-    cells: int
+    expected: Mapping[Flow, bool]
     findings: tuple[Cell, ...] = ()
     readings: int = 0
     seconds: float = 0.0
     latencies: tuple[float, ...] = ()
     commands: tuple[str, ...] = ()
     barrier: float | None = None
+
+    @property
+    def cells(self) -> int:
+        """How many flows were judged."""
+        return len(self.expected)
 
 
 @dataclass(frozen=True, slots=True)

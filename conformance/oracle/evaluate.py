@@ -151,7 +151,7 @@ class Evaluator:
         destination: str,
     ) -> Iterator[Evidence]:
         peer, target = self._place(other), self._place(destination)
-        address = _address(peer, target, flow.family)
+        address = address_of(peer, target, flow.family)
         for policy in policies:
             for index, rule in enumerate(policy.rules(direction)):
                 port_matches, port = port_index(rule.ports, number, flow.protocol, target)
@@ -195,7 +195,7 @@ def _isolates(policy: NetworkPolicy, pod: Pod, direction: Direction) -> bool:
     )
 
 
-def _address(other: Pod | Endpoint, destination: Pod | Endpoint, family: IPFamily | None) -> str | None:
+def address_of(other: Pod | Endpoint, destination: Pod | Endpoint, family: IPFamily | None) -> str | None:
     """Return which address of the other side a flow uses: one of its family, or of that of its destination's first address."""
     return address_in(other.addresses, _family(family, destination))
 

@@ -10,6 +10,7 @@ from conformance.cluster.options import Workload, new_run
 from conformance.errors import UsageError
 from conformance.model.case import FEATURES
 from conformance.model.default_world import default_world
+from conformance.plugin.about import About, load_about
 from conformance.runner import timeouts
 from conformance.targets import TargetOptions
 
@@ -67,8 +68,15 @@ OPTIONS = (
         "world-size",
         "how many pods cases are tried among, such as 30: copies of the usual nine are added until there are so many",
     ),
+    Option("mode", "how the implementation is operated, such as eBPF: a part of its name in reports"),
+    Option("about", "a TOML file that says who makes the implementation, for reports that are published"),
     Option("report", "a folder for the record of the run; - prints its lines among the other output"),
     Option("waivers", "a file of known deviations, which are reported and do not fail the run"),
+    Option(
+        "strict",
+        "a case that passes although it is waived fails the run, so that waivers go once they are not needed",
+        "flag",
+    ),
     Option("unsupported", "a feature that the implementation does not claim, such as end-port", "list"),
     Option("timeout", "a timeout, such as settle=60", "list"),
 )
@@ -144,8 +152,19 @@ def world_size(config: pytest.Config) -> int:
 def check(config: pytest.Config) -> None:
     """Raise a UsageError or CaseFileError now, rather than with the first case, where an option about judging is wrong."""
     world_size(config)
+    about(config)
     if any(value(config, name) for name in ("waivers", "unsupported", "timeout")):
         rules(config)
+
+
+def about(config: pytest.Config) -> About:
+    """Return what is said of the implementation; UsageError where that cannot be used."""
+    given = value(config, "about")
+    return load_about(Path(given)) if given else About()
+
+
+def mode(config: pytest.Config) -> str:
+    return str(value(config, "mode") or "default")
 
 
 def rules(config: pytest.Config) -> Rules:

@@ -13,6 +13,7 @@ from conformance.errors import CaseFileError
 from conformance.model.record import FORMAT, CaseLine, Header, cases_to_come
 from conformance.model.verdict import Verdict
 from conformance.plugin import options
+from conformance.report import totals
 from conformance.report.store import LogWriter, Writer, footer, now
 from conformance.report.terminal import summary
 
@@ -76,8 +77,11 @@ class Recorder:
                 self._writer.close()
         outcome = yield
         earned = self._other_failures or any(line["verdict"] == Verdict.FAIL for line in self._lines)
+        strict = options.value(self._config, "strict") and totals.waived_for_nothing(self._lines)
         if self._stop is not None:
             session.exitstatus = self._stop[1]
+        elif strict and exitstatus in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
         elif exitstatus == pytest.ExitCode.TESTS_FAILED and not earned:
             session.exitstatus = CaseFileError.exit_status if self._bad_files else EXIT_UNJUDGED
         return outcome
@@ -91,7 +95,7 @@ class Recorder:
                 terminalreporter.write_line(f"record: {self._writer.where}")
 
     def _begin(self, sent: dict[str, Any]) -> None:
-        told = sent["target"]
+        told, about = sent["target"], options.about(self._config)
         self._header = Header(
             type="header",
             format=FORMAT,
@@ -100,8 +104,10 @@ class Recorder:
             cases=sent["cases"],
             shard=sent["shard"],
             target=told["target"],
-            implementation=told["implementation"],
-            implementation_version=told["implementation_version"],
+            implementation=about.implementation or told["implementation"],
+            implementation_version=about.version or told["implementation_version"],
+            mode=options.mode(self._config),
+            about=dict(about.facts),
             environment=told["environment"],
             unsupported=told["unsupported"],
             options=options.shown(self._config),

@@ -7,24 +7,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from conformance.model.address import refs
-from conformance.model.case import (
-    ApplyPolicy,
-    CreateNamespace,
-    CreatePod,
-    CreateService,
-    DeleteNamespace,
-    DeletePod,
-    DeletePolicy,
-    LabelNamespace,
-    LabelPod,
-    ReplacePod,
-    RestartImplementation,
-)
+from conformance.model.case import ApplyPolicy, CreatePod, CreateService
 from conformance.model.default_world import default_world
 from conformance.model.flow import flows
 from conformance.model.state import State
+from conformance.report.action_text import action_text, actions, port_names
 from conformance.report.declared_grid import WIDTH, declared, grid_text, ports_text
-from conformance.report.world_text import namespace_text, pod_text, service_text, world_text
+from conformance.report.world_text import world_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -50,7 +39,7 @@ def _page(case: Case, as_yaml: AsText) -> Iterator[str]:
     state = State(usual)
     for action in case.setup:
         state = state.after(action)
-    names = _names(case)
+    names = port_names(case)
     yield ""
     yield "WORLD, before the first step: no policy, and everything connects"
     for line in world_text(state.world, usual, names, external=case.external):
@@ -116,66 +105,19 @@ def _head(case: Case) -> Iterator[str]:
         )
 
 
-def _names(case: Case) -> frozenset[str]:
-    """Return the names of ports that the case's policies and Services use."""
-    used = [
-        port.port for policy in _policies(case) for rule in (*policy.ingress, *policy.egress) for port in rule.ports
-    ] + [port.target_port for service in _services(case) for port in service.ports]
-    return frozenset(name for name in used if isinstance(name, str))
-
-
 def _policies(case: Case) -> Sequence[NetworkPolicy]:
-    return [action.policy for action in _actions(case) if isinstance(action, ApplyPolicy)]
+    return [action.policy for action in actions(case) if isinstance(action, ApplyPolicy)]
 
 
 def _services(case: Case) -> Sequence[Service]:
-    return [action.service for action in _actions(case) if isinstance(action, CreateService)]
-
-
-def _actions(case: Case) -> Iterator[Action]:
-    yield from case.setup
-    for step in case.steps:
-        yield from step.actions
+    return [action.service for action in actions(case) if isinstance(action, CreateService)]
 
 
 def _action(action: Action, state: State, names: frozenset[str], as_yaml: AsText) -> Sequence[str]:
+    what = action_text(action, state, names)
     if isinstance(action, ApplyPolicy):
-        policy = action.policy
-        there = policy.ref in state.policies
-        text = as_yaml(policy.manifest).rstrip().splitlines()
-        what = f"replace the whole of policy {policy.ref} by" if there else f"create policy {policy.ref}"
-        return [f"  {what}:", *(f"    {line}" for line in text)]
-    return list(_wrapped(_changed(action, state, names), "  ", "    "))
-
-
-def _changed(action: Action, state: State, names: frozenset[str]) -> str:  # noqa: C901 -- one branch for each action
-    match action:
-        case DeletePolicy(ref):
-            return f"delete policy {ref}"
-        case LabelPod(ref, labels):
-            return f"label pod {ref}: {_labelled(labels)}"
-        case LabelNamespace(name, labels):
-            return f"label namespace {name}: {_labelled(labels)}"
-        case CreateNamespace(namespace):
-            return f"create namespace {namespace_text(namespace)}"
-        case DeleteNamespace(name):
-            return f"delete namespace {name}, with all that is in it"
-        case CreatePod(pod):
-            return f"create pod {pod.ref} on worker {pod.node}: {pod_text(pod, names)}"
-        case ReplacePod(ref):
-            return f"delete pod {ref} and make it again, with the same labels; its address may be another"
-        case DeletePod(ref):
-            return f"delete pod {ref}"
-        case CreateService(service):
-            return f"create Service {service_text(service, state.world)}"
-        case RestartImplementation():
-            return "end what enforces policies, on every node, and have it started again; what is blocked before and after must stay so meanwhile"
-        case _:
-            raise TypeError(action)
-
-
-def _labelled(labels: Mapping[str, str | None]) -> str:
-    return ", ".join(f"remove {key}" if value is None else f"set {key}={value}" for key, value in labels.items())
+        return [f"  {what}:", *(f"    {line}" for line in as_yaml(action.policy.manifest).rstrip().splitlines())]
+    return list(_wrapped(what, "  ", "    "))
 
 
 def _must(step: Step, expect: Expectation) -> Iterator[str]:

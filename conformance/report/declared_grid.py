@@ -1,4 +1,4 @@
-"""What a step declares, as a grid of pods: from the rows of the case file alone."""
+"""Who reaches whom, as a grid of pods: what a step declares, by the rows of its case file alone, or what policies allow."""
 
 from __future__ import annotations
 
@@ -27,12 +27,17 @@ Grid = dict[tuple[str, str], "tuple[Ports, Ports]"]
 
 def declared(flows: Iterable[Flow], expect: Expectation) -> Grid:
     """Work out the grid of a step from its rows."""
+    return grid_of({flow: expect.allows(flow) for flow in flows})
+
+
+def grid_of(allowed: Mapping[Flow, bool]) -> Grid:
+    """Return the grid of flows of which it is known whether they pass."""
     tried: dict[tuple[str, str], set[tuple[int, Protocol]]] = defaultdict(set)
     passing: dict[tuple[str, str], set[tuple[int, Protocol]]] = defaultdict(set)
-    for flow in flows:
+    for flow, passes in allowed.items():
         pair, port = (flow.source, flow.destination), (flow.port, flow.protocol)
         tried[pair].add(port)
-        if expect.allows(flow):
+        if passes:
             passing[pair].add(port)
     return {pair: (frozenset(ports), frozenset(passing[pair])) for pair, ports in tried.items()}
 

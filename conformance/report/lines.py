@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import statistics
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
-from conformance.model.record import CaseLine, EvidenceLine, FindingLine, StepLine
+from conformance.model.case import ApplyPolicy
+from conformance.model.default_world import default_world
+from conformance.model.record import CaseLine, ChangeLine, EvidenceLine, FindingLine, MatrixLine, StepLine
+from conformance.model.state import State
+from conformance.report.action_text import action_text, port_names
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from conformance.model.case import Action, Case
     from conformance.model.decision import Decision
+    from conformance.model.flow import Flow
     from conformance.model.matrix import Cell
     from conformance.model.verdict import CaseResult, StepResult
 
 
 def case_line(result: CaseResult) -> CaseLine:
     case = result.case
+    setup, *changes = _changes(case)
     return CaseLine(
         type="case",
         id=case.id,
@@ -29,13 +39,39 @@ def case_line(result: CaseResult) -> CaseLine:
         waiver=result.waiver,
         notes=list(result.notes),
         seconds=round(result.seconds, 3),
-        steps=[_step(step) for step in result.steps],
+        setup=setup,
+        # A case may end before its last step, and a reading after the clean-up has no step of its own.
+        steps=[_step(step, made or []) for step, made in zip_longest(result.steps, changes[: len(result.steps)])],
     )
 
 
-def _step(step: StepResult) -> StepLine:
+def _changes(case: Case) -> Iterator[list[ChangeLine]]:
+    """Yield what is changed before the first step, and then before each reading."""
+    names, state = port_names(case), State(default_world())
+
+    def changed(actions: Iterable[Action]) -> Iterator[ChangeLine]:
+        nonlocal state
+        for action in actions:
+            policy = action.policy if isinstance(action, ApplyPolicy) else None
+            yield ChangeLine(
+                what=action_text(action, state, names), policy=dict(policy.manifest) if policy is not None else None
+            )
+            state = state.after(action)
+
+    yield list(changed(case.setup))
+    unread: list[ChangeLine] = []
+    for step in case.steps:
+        unread += changed(step.actions)
+        if step.expect is not None:
+            yield unread
+            unread = []
+
+
+def _step(step: StepResult, changes: list[ChangeLine]) -> StepLine:
     return StepLine(
         name=step.name,
+        changes=changes,
+        matrix=_matrix(step.expected),
         cells=step.cells,
         readings=step.readings,
         seconds=round(step.seconds, 3),
@@ -45,6 +81,29 @@ def _step(step: StepResult) -> StepLine:
         findings=[_finding(cell) for cell in step.findings],
         commands=list(step.commands),
     )
+
+
+def _matrix(expected: Mapping[Flow, bool]) -> MatrixLine:
+    sources = _places(flow.source for flow in expected)
+    # A source is no destination of itself: the order of sources is the one that lacks nobody.
+    reached = {flow.destination for flow in expected}
+    destinations = _places([*(source for source in sources if source in reached), *(f.destination for f in expected)])
+    grids: dict[str, list[list[str]]] = {}
+    for flow, passes in expected.items():
+        _, _, port = str(flow).rpartition(":")
+        grid = grids.get(port) or grids.setdefault(port, [[" "] * len(destinations) for _ in sources])
+        grid[sources[flow.source]][destinations[flow.destination]] = "." if passes else "X"
+    return MatrixLine(
+        sources=list(sources),
+        destinations=list(destinations),
+        expected={port: ["".join(row) for row in grid] for port, grid in grids.items()},
+    )
+
+
+def _places(names: Iterable[str]) -> Mapping[str, int]:
+    """Give names their places in a grid, pods before all others, as they come."""
+    found: Sequence[str] = sorted(dict.fromkeys(names), key=lambda name: "/" not in name)
+    return {name: place for place, name in enumerate(found)}
 
 
 def _finding(cell: Cell) -> FindingLine:

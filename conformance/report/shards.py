@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from conformance.model.record import CaseLine, ShardLine
 
 #: What must be the same in all shards, for their verdicts to be about one thing; `environment` and `options` are looked at one by one.
-_SAME = ("suite_version", "case_set", "cases", "target", "implementation", "implementation_version")
+_SAME = ("suite_version", "case_set", "cases", "target", "implementation", "implementation_version", "mode")
 #: Options that say where a shard ran, and what it called itself. They may differ; what differs is not of the whole run.
 _PLACES = {"context", "kubeconfig", "kind-name", "run", "report", "keep"}
 

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from typing import IO, TYPE_CHECKING, Any
 
 from conformance.errors import RecordError
-from conformance.model.record import FORMAT, CaseLine, Footer, Header, Record
+from conformance.model.record import CaseLine, Footer, Header, Record
+from conformance.report.versions import READABLE, as_of_now
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -103,7 +104,10 @@ def footer(cases: Iterable[CaseLine], seconds: float) -> Footer:
 
 
 def read(folder: Path) -> Record:
-    """Read a record back. A last line that was cut off is left out; anything else that is no record is a RecordError."""
+    """Read a record back, also one that an earlier version wrote.
+
+    A last line that was cut off is left out; anything else that is no record is a RecordError.
+    """
     path = folder / FILE if folder.is_dir() else folder
     try:
         raw = path.read_bytes().split(b"\n")
@@ -112,8 +116,9 @@ def read(folder: Path) -> Record:
             f"no record at {path}", causes=[str(error)], hint="give the folder of a run's --report"
         ) from error
     lines = [_parse(path, number, text) for number, text in enumerate(raw[:-1], 1)]
-    if not lines or lines[0]["type"] != "header" or lines[0].get("format") != FORMAT:
-        raise RecordError(f"{path} does not begin with the header of a {FORMAT} record")
+    if not lines or lines[0]["type"] != "header" or lines[0].get("format") not in READABLE:
+        raise RecordError(f"{path} does not begin with the header of a record: {' or '.join(READABLE)}")
+    lines = [as_of_now(line) for line in lines]
     header: Header = lines[0]
     last = lines.pop() if lines[-1]["type"] == "footer" else None
     for number, line in enumerate(lines[1:], 2):

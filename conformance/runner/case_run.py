@@ -172,7 +172,7 @@ class CaseRun:
             self.saw_blocked |= not all(expected.values())
         return StepResult(
             step.name,
-            cells=len(expected),
+            expected=expected,
             findings=cells,
             readings=watched.readings + settled.readings,
             seconds=self._clock.now() - began,
@@ -256,8 +256,9 @@ class CaseRun:
             if any(step.findings for step in self._steps):
                 self._reader.changed()
             tried = self._reader.not_known_open(self._flows())
+            expected = dict.fromkeys(tried, True)
             began = self._clock.now()
-            settled = self._settle_open(dict.fromkeys(tried, True))
+            settled = self._settle_open(expected)
         except ConformanceError as error:
             self._notes.append(f"the arena is given up, since it could not be put back: {error.message}")
             return verdict
@@ -268,7 +269,7 @@ class CaseRun:
             self._reader.all_pass(settled)
             return verdict
         self.left_closed = True
-        cells = _cells(settled, dict.fromkeys(tried, True), evaluate(self._state, tried))
+        cells = _cells(settled, expected, evaluate(self._state, tried))
         self.saw_blocked |= any(cell.verdict in {CellVerdict.BREAK, CellVerdict.UNSTABLE} for cell in cells)
         self._notes.append("the next case gets fresh namespaces, since these do not read as if no policy had ever been")
         if verdict in {Verdict.ERROR, Verdict.UNSUPPORTED}:
@@ -276,7 +277,7 @@ class CaseRun:
         self._steps.append(
             StepResult(
                 "after all policies are deleted",
-                cells=len(tried),
+                expected=expected,
                 findings=cells,
                 readings=settled.readings,
                 seconds=self._clock.now() - began,

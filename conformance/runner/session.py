@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from conformance.errors import ArenaFailed, ConformanceError
@@ -16,6 +17,7 @@ from conformance.runner.reading import Reader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from datetime import date
 
     from conformance.model.case import Case
     from conformance.model.waiver import Waiver
@@ -36,16 +38,21 @@ def _silent(_: str) -> None:
     pass
 
 
+def _today() -> date:
+    return datetime.now(UTC).date()
+
+
 @dataclass(frozen=True, slots=True)
 class Rules:
     """How a run judges: timeouts other than the target's, features that the implementation does not claim, known deviations.
 
-    Without `canaries` it waits longer instead of seeing that a step was heard of; it is there to measure what they are worth.
+    Waivers that ended before `today` are none any more. Without `canaries` it waits longer instead of seeing that a step was heard of; it is there to measure what they are worth.
     """
 
     timeouts: Mapping[str, float] = field(default_factory=dict)
     unsupported: Mapping[str, str] = field(default_factory=dict)
     waivers: Sequence[Waiver] = ()
+    today: date = field(default_factory=_today)
     canaries: bool = True
 
 
@@ -174,13 +181,14 @@ class Session:
 
     def _waived(self, result: CaseResult) -> CaseResult:
         waiver = next((each for each in self._rules.waivers if each.applies_to(result.case.id)), None)
-        if waiver is None:
+        if waiver is None or result.verdict not in {Verdict.FAIL, Verdict.PASS}:
             return result
-        if result.verdict is Verdict.FAIL:
-            return replace(result, verdict=Verdict.WAIVED, waiver=waiver.reason)
         if result.verdict is Verdict.PASS:
-            return replace(result, notes=(*result.notes, f"passes although it is waived: {waiver.reason}"))
-        return result
+            note = f"passes although it is waived: {waiver}"
+            return replace(result, waiver=str(waiver), notes=(*result.notes, note))
+        if waiver.is_over(self._rules.today):
+            return replace(result, notes=(*result.notes, f"its waiver is over: {waiver}"))
+        return replace(result, verdict=Verdict.WAIVED, waiver=str(waiver))
 
 
 def _unjudged(result: CaseResult) -> CaseResult:

@@ -316,12 +316,37 @@ def test_unsupported_is_skipped_with_its_reason(project: Project) -> None:
     result.stdout.fnmatch_lines(["  core         2 cases: 1 pass, 1 unsupported", "*2 passed, 1 unsupported*"])
 
 
+WAIVED = """\
+waivers:
+  - {cases: [XXXX], reason: known since 2019, link: "https://example.org/1", until: "9999-01-01"}
+"""
+
+
 def test_a_failure_that_is_waived_does_not_fail_the_run(project: Project) -> None:
     project.target(LEAKY)
-    project.write("waivers.yaml", 'waivers:\n  - {cases: [XXXX], reason: "known since 2019"}\n')
-    result = project.run("--netpol-waivers=waivers.yaml", "-v", "-ra")
+    project.write("waivers.yaml", WAIVED)
+    result = project.run("--netpol-waivers=waivers.yaml", "--netpol-strict", "-v", "-ra")
     assert result.ret == 0
     result.stdout.fnmatch_lines(["x.yaml::XXXX WAIVED*known since 2019*", "*2 passed, 1 waived*"])
+
+
+def test_a_waiver_that_is_over_waives_nothing(project: Project) -> None:
+    project.target(LEAKY)
+    project.write("waivers.yaml", WAIVED.replace("9999", "2020"))
+    result = project.run("--netpol-waivers=waivers.yaml")
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["note: *its waiver is over: known since 2019 (*, until 2020-01-01)"])
+
+
+@pytest.mark.parametrize(("strict", "status"), [((), 0), (("--netpol-strict",), 1)])
+def test_a_waived_case_that_passes_is_told_and_fails_a_strict_run(
+    project: Project, strict: tuple[str, ...], status: int
+) -> None:
+    project.write("waivers.yaml", WAIVED)
+    result = project.run("--netpol-waivers=waivers.yaml", "--netpol-report=report", *strict)
+    assert result.ret == status
+    result.stdout.fnmatch_lines(["  waived, and pass all the same: XXXX; their waivers can go"])
+    assert [line["id"] for line in project.record()[1:-1] if line["waiver"]] == ["XXXX"]
 
 
 def test_what_is_only_observed_does_not_fail_the_run(project: Project) -> None:

@@ -33,7 +33,7 @@ def test_two_workers_give_the_same_verdicts_and_one_record(project: Project) -> 
     result.stdout.fnmatch_lines(["*6 failed, 1 passed*"])
 
 
-@pytest.mark.parametrize(("options", "workers"), [(["--netpol-target=netns"], 3), (["--netpol-target="], 2)])
+@pytest.mark.parametrize(("options", "workers"), [(["--netpol-target=netns"], 6), (["--netpol-target="], 2)])
 def test_auto_is_what_the_named_target_bears_and_else_none_of_our_business(
     project: Project, monkeypatch: pytest.MonkeyPatch, options: list[str], workers: int
 ) -> None:

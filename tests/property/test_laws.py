@@ -15,6 +15,7 @@ from conformance.model.policy import Direction, LabelSelector, Peer, PolicyPort,
 from conformance.model.state import State
 from conformance.model.world import NAMESPACE_NAME_LABEL, World
 from conformance.oracle.evaluate import evaluate
+from conformance.oracle.nearly import near_misses
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -235,3 +236,16 @@ def test_evidence_is_what_decides(random: Random) -> None:
                 )
                 only = replace(policy, ingress=(alone,), egress=(alone,), policy_types=frozenset({each.direction}))
                 assert evaluate(State(state.world, {policy.ref: only}), [flow])[flow].allowed, each
+
+
+@law
+@given(strategies.states())
+def test_a_rule_that_nearly_matches_lacks_one_condition_at_least_and_none_is_left_out(state: State) -> None:
+    for flow, decision in evaluate(state, answers(state)).items():
+        for side in decision.sides:
+            if side.allowed:
+                continue
+            misses = list(near_misses(state, flow, side))
+            assert not any(miss.peers and miss.ports for miss in misses)
+            rules = sum(len(state.policies[each.policy].rules(side.direction)) for each in side.selecting)
+            assert len(misses) == rules

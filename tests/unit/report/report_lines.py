@@ -12,7 +12,7 @@ WHY = "x/a is isolated for ingress by x/deny (deny.yaml:14:9), and no ingress ru
 def header(**changes: Any) -> Header:
     line: dict[str, Any] = {
         "type": "header",
-        "format": "netpol-conformance/run/v1",
+        "format": "netpol-conformance/run/v2",
         "suite_version": "1.2.3",
         "case_set": "0123456789abcdef",
         "cases": 1,
@@ -20,6 +20,8 @@ def header(**changes: Any) -> Header:
         "target": "kind",
         "implementation": "calico",
         "implementation_version": "v3.32.0",
+        "mode": "default",
+        "about": {},
         "environment": {"kubernetes": "v1.36.0"},
         "unsupported": {"sctp": "the kernel has none"},
         "options": {},
@@ -43,6 +45,7 @@ def case(**changes: Any) -> CaseLine:
         "waiver": "",
         "notes": [],
         "seconds": 1.5,
+        "setup": [],
         "steps": [],
     }
     return CaseLine(**{**line, **changes})
@@ -51,6 +54,8 @@ def case(**changes: Any) -> CaseLine:
 def step(**changes: Any) -> StepLine:
     line: dict[str, Any] = {
         "name": "denied",
+        "changes": [],
+        "matrix": {"sources": [], "destinations": [], "expected": {}},
         "cells": 288,
         "readings": 67,
         "seconds": 30.75,

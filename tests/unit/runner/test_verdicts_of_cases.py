@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import replace
+from datetime import date
 from typing import TYPE_CHECKING
 
 import pytest
@@ -378,15 +379,23 @@ def test_a_feature_that_the_implementation_does_not_claim_is_unsupported(
     assert (result.verdict, result.reason) == (Verdict.UNSUPPORTED, "egress: declared as not supported")
 
 
-def waived(target: ScriptedTarget, case: Case) -> Session:
-    return Session(target, Rules(waivers=(Waiver((case.id,), "known since 2019", "https://example.org/1"),)))
+def waived(target: ScriptedTarget, case: Case, today: date = date(2026, 1, 1)) -> Session:
+    waiver = Waiver((case.id,), "known since 2019", until=date(2026, 1, 1))
+    return Session(target, Rules(waivers=(waiver,), today=today))
 
 
 def test_a_failure_that_is_waived(target: ScriptedTarget, deny: Case, script: Script) -> None:
     script.lenses = [under_policies(to("x/a"), ALLOWED)]
     result = waived(target, deny).run(deny)
-    assert (result.verdict, result.waiver) == (Verdict.WAIVED, "known since 2019")
+    assert (result.verdict, result.waiver) == (Verdict.WAIVED, "known since 2019 (until 2026-01-01)")
     assert findings(result) == {"closed": {"leak"}}
+
+
+def test_a_waiver_ends_with_its_last_day(target: ScriptedTarget, deny: Case, script: Script) -> None:
+    script.lenses = [under_policies(to("x/a"), ALLOWED)]
+    result = waived(target, deny, today=date(2026, 1, 2)).run(deny)
+    assert result.verdict is Verdict.FAIL
+    assert result.notes == ("its waiver is over: known since 2019 (until 2026-01-01)",)
 
 
 def test_a_waiver_of_another_case_waives_nothing(
@@ -398,8 +407,8 @@ def test_a_waiver_of_another_case_waives_nothing(
 
 def test_a_pass_that_is_waived_is_noted(target: ScriptedTarget, deny: Case) -> None:
     result = waived(target, deny).run(deny)
-    assert (result.verdict, result.waiver) == (Verdict.PASS, "")
-    assert result.notes == ("passes although it is waived: known since 2019",)
+    assert (result.verdict, result.waiver) == (Verdict.PASS, "known since 2019 (until 2026-01-01)")
+    assert result.notes == ("passes although it is waived: known since 2019 (until 2026-01-01)",)
 
 
 def test_an_error_cannot_be_waived(target: ScriptedTarget, deny: Case, script: Script) -> None:

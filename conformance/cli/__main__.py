@@ -1,0 +1,5 @@
+"""The command line as `python -m conformance.cli`."""
+
+from conformance.cli import main
+
+main()

@@ -1,0 +1,104 @@
+"""Many runs side by side: implementations by cases, from records that can be compared."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from conformance.errors import RecordError
+from conformance.report import totals
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from conformance.model.record import CaseLine, Record
+
+#: What stands where a record has no line for a case: its run was cut off.
+NO_DATA = "no data"
+#: What must be the same for verdicts of several runs to be about the same question.
+_ALIGNED = ("suite_version", "case_set", "cases")
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """One run of the grid. `slug` is its name in addresses; `verdicts` are by case id."""
+
+    title: str
+    slug: str
+    record: Record
+    verdicts: Mapping[str, str]
+
+    def verdict(self, case_id: str) -> str:
+        return self.verdicts.get(case_id, NO_DATA)
+
+    def counts(self, tier: str) -> Counter[str]:
+        return totals.by_tier(self.record.cases).get(tier, Counter())
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """Legs, sorted by title, and the cases that any of them has, sorted by id."""
+
+    legs: tuple[Leg, ...]
+    cases: tuple[CaseLine, ...]
+
+    @property
+    def tiers(self) -> Sequence[str]:
+        return sorted({line["tier"] for line in self.cases})
+
+
+def grid(records: Mapping[str, Record]) -> Grid:
+    """Put records of whole runs side by side; the keys are what messages call them.
+
+    RecordError says everything that keeps them from being compared.
+    """
+    problems = [
+        *_shards(records), *_unaligned(records), *_doubled(records), *_broken(records),
+    ]  # fmt: skip
+    if problems:
+        raise RecordError("these records do not make one grid", causes=problems)
+    legs = [
+        Leg(title, _slug(title), record, {line["id"]: line["verdict"] for line in record.cases})
+        for record in records.values()
+        for title in [totals.title(record.header)]
+    ]
+    cases = {line["id"]: line for record in records.values() for line in record.cases}
+    return Grid(tuple(sorted(legs, key=lambda leg: leg.title)), tuple(line for _, line in sorted(cases.items())))
+
+
+def _shards(records: Mapping[str, Record]) -> Iterator[str]:
+    for name, record in records.items():
+        if (shard := record.header["shard"]) is not None:
+            yield f"{name} is shard {shard['number']}/{shard['count']} of a run: combine the shards of that run first"
+
+
+def _unaligned(records: Mapping[str, Record]) -> Iterator[str]:
+    headers: dict[str, Mapping[str, Any]] = {name: {**record.header} for name, record in records.items()}
+    (first, reference), *others = headers.items()
+    for name, header in others:
+        for what in _ALIGNED:
+            here, there = reference[what], header[what]
+            if here != there:
+                yield f"{what.replace('_', ' ')}: {here} in {first}, {there} in {name}"
+
+
+def _doubled(records: Mapping[str, Record]) -> Iterator[str]:
+    names = defaultdict(list)
+    for name, record in records.items():
+        names[totals.title(record.header)].append(name)
+    for title, found in sorted(names.items()):
+        if len(found) > 1:
+            yield f"{title} is there {len(found)} times: {', '.join(found)}; runs in different modes say so with --mode"
+
+
+def _broken(records: Mapping[str, Record]) -> Iterator[str]:
+    """Say which legs tell nothing of an implementation: a broken cluster is no result."""
+    for name, record in records.items():
+        if all(line["verdict"] == "error" for line in record.cases):
+            yield f"{name}: every case errored, which says nothing about {totals.title(record.header)}"
+
+
+def _slug(title: str) -> str:
+    return re.sub(r"[^a-z0-9.]+", "-", title.lower()).strip("-")

@@ -1,0 +1,49 @@
+"""How pages are made of templates."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+#: Before each word, so that no verdict is told by its colour alone.
+MARKS = {
+    "pass": "✓",
+    "fail": "✗",
+    "error": "!",
+    "waived": "~",
+    "unsupported": "n/a",
+    "skipped": "-",
+    "notrun": "-",
+    "no data": "·",
+}
+_PACKAGE = "conformance.report.html"
+
+
+def render(template: str, **values: Any) -> str:
+    return _environment().get_template(template).render(values)
+
+
+def script_data(data: Any) -> Markup:
+    """Return data as a script element holds it: nothing in it can end the element."""
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    return Markup(text.replace("<", "\\u003c"))  # noqa: S704 -- escaped for where it stands
+
+
+@cache
+def _environment() -> Environment:
+    loader = PackageLoader(_PACKAGE)
+    environment = Environment(
+        loader=loader,
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.globals["verbatim"] = lambda name: Markup(loader.get_source(environment, name)[0])  # noqa: S704 -- a file of ours
+    environment.globals["MARKS"] = MARKS
+    return environment

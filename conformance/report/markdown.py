@@ -1,0 +1,129 @@
+"""A record as Markdown, such as the summary of a GitHub job: what fails comes first, and it stays below a size."""
+
+from __future__ import annotations
+
+import html
+from typing import TYPE_CHECKING
+
+from conformance.report import totals
+from conformance.report.findings import in_short
+from conformance.report.terminal import case_steps
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from conformance.model.record import CaseLine, Record
+
+#: What GitHub takes of one step's summary is 1 MiB; a longer one is not shown at all.
+MOST_BYTES = 1_000_000
+_LEFT_FOR_THE_REST = 20_000
+_MOST_NAMED = 500
+#: What a reader has to act on, in this order.
+_WRONG = ("fail", "error")
+
+
+def markdown(record: Record, most: int = MOST_BYTES) -> str:
+    """Return the page of a run, of at most so many bytes: cases that have no room are named."""
+    head = "\n".join(_head(record))
+    room = most - len(head.encode()) - _LEFT_FOR_THE_REST
+    wrong = sorted((line for line in record.cases if line["verdict"] in _WRONG), key=_order)
+    pages: list[str] = []
+    for line in wrong:
+        page = "\n".join(_case(line))
+        room -= len(page.encode())
+        if room < 0:
+            break
+        pages.append(page)
+    return "\n".join([head, *pages, *_without_room(wrong[len(pages) :]), *_waived(record.cases)]).rstrip() + "\n"
+
+
+def table(titles: Sequence[str], rows: Sequence[Sequence[str]], numbers: int = 0) -> Iterator[str]:
+    """Yield a table; the last so many of its columns are numbers. Texts may hold anything."""
+    left = len(titles) - numbers
+    yield _row(titles)
+    yield f"|{' --- |' * left}{' ---: |' * numbers}"
+    yield from map(_row, rows)
+
+
+def _row(texts: Sequence[str]) -> str:
+    return f"| {' | '.join(_text(each) for each in texts)} |"
+
+
+def _text(text: str) -> str:
+    """Return a text that is nothing but text where Markdown is read."""
+    return html.escape(text, quote=False).replace("|", "\\|").replace("*", "\\*").replace("_", "\\_").replace("\n", " ")
+
+
+def _order(line: CaseLine) -> tuple[int, str, str]:
+    return _WRONG.index(line["verdict"]), line["tier"], line["id"]
+
+
+def _head(record: Record) -> Iterator[str]:
+    header, cases = record.header, record.cases
+    yield f"# NetworkPolicy conformance of {_text(totals.title(header))}"
+    yield ""
+    yield _verdict(record)
+    yield ""
+    rows = [
+        (tier, *(str(each) for each in (sum(counts.values()), *(counts[verdict] for verdict in totals.VERDICTS))))
+        for tier, counts in totals.by_tier(cases).items()
+    ]
+    yield from table(("tier", "cases", *totals.VERDICTS), rows, numbers=len(totals.VERDICTS) + 1)
+    yield ""
+    facts = {"target": header["target"], **header["environment"]}
+    yield ", ".join(f"{_text(name)}: {_text(value)}" for name, value in facts.items() if value)
+    if slowest := totals.latencies(cases):
+        yield f"<br>changes took effect within {slowest[len(slowest) // 2]:.2f} s (median step), {slowest[-1]:.2f} s (slowest)"
+    yield ""
+
+
+def _verdict(record: Record) -> str:
+    """Say in a sentence or two what came out."""
+    counts = {verdict: sum(line["verdict"] == verdict for line in record.cases) for verdict in totals.VERDICTS}
+    said = f"**{_cases(counts['fail'])} not what the specification says**" if counts["fail"] else "**No case fails**"
+    said += f", of {len(record.cases)}."
+    if counts["error"]:
+        said += f" {_cases(counts['error'])} not judged: {totals.NO_ACCUSATION}."
+    if missing := totals.not_run(record.header, record.cases):
+        said += f" **{missing} cases were not run**: the run was cut off."
+    return said
+
+
+def _cases(count: int) -> str:
+    return f"{count} case{'s are' if count != 1 else ' is'}"
+
+
+def _case(line: CaseLine) -> Iterator[str]:
+    named = f"<b>{line['verdict'].upper()} {line['id']}</b> {html.escape(line['requirement'])}"
+    yield f"<details><summary>{named}</summary>"
+    yield ""
+    yield f"{_text(in_short(line))}."
+    yield f"`{line['path']}`, [specification]({line['spec']})"
+    yield ""
+    told = [*([f"hint: {line['hint']}"] if line["hint"] else ()), *line["notes"], *case_steps(line)]
+    if told:
+        yield "```text"
+        yield from (each.replace("```", "'''") for each in told)
+        yield "```"
+    yield ""
+    yield "</details>"
+    yield ""
+
+
+def _without_room(lines: Sequence[CaseLine]) -> Iterator[str]:
+    if lines:
+        named = ", ".join(f"{line['verdict'].upper()} {line['id']}" for line in lines[:_MOST_NAMED])
+        rest = f" and {len(lines) - _MOST_NAMED} more" if len(lines) > _MOST_NAMED else ""
+        yield f"There is no room for {len(lines)} more: {named}{rest}. The record has them."
+        yield ""
+
+
+def _waived(cases: Sequence[CaseLine]) -> Iterator[str]:
+    reasons: dict[str, list[str]] = {}
+    for line in cases:
+        if line["verdict"] == "waived":
+            reasons.setdefault(line["waiver"], []).append(line["id"])
+    if reasons:
+        yield "## Waived"
+        yield ""
+        yield from table(("cases", "what is known"), [(", ".join(ids), reason) for reason, ids in reasons.items()])

@@ -1,0 +1,33 @@
+"""Records of earlier versions of the format, read as if they were of this one: what they do not have stays empty."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from conformance.model.record import FORMAT
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+#: The formats that can be read; the last is the one that is written.
+READABLE = ("netpol-conformance/run/v1", FORMAT)
+#: What was added later, by the type of a line, with what stands for its absence.
+_LATER: Mapping[str, Mapping[str, Any]] = {
+    "header": {"shard": None, "mode": "default", "about": {}},
+    "case": {"setup": []},
+    "step": {"barrier": None, "changes": [], "matrix": {"sources": [], "destinations": [], "expected": {}}},
+}
+
+
+def as_of_now(line: dict[str, Any]) -> dict[str, Any]:
+    """Return a line of any readable format as this version writes it."""
+    now = _completed(line, line["type"])
+    if now["type"] == "header":
+        now["format"] = FORMAT
+    if now["type"] == "case":
+        now["steps"] = [_completed(step, "step") for step in now["steps"]]
+    return now
+
+
+def _completed(line: Mapping[str, Any], kind: str) -> dict[str, Any]:
+    return {**line, **{name: value for name, value in _LATER.get(kind, {}).items() if name not in line}}
