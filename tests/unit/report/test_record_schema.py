@@ -6,6 +6,7 @@ import json
 import shutil
 from copy import deepcopy
 from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_type_hints
 
 import jsonschema
@@ -18,14 +19,21 @@ from conformance.model import record
 from conformance.model.case import Tier
 from conformance.model.matrix import CellVerdict, Observation, Observed
 from conformance.model.verdict import Verdict
-from conformance.report.store import footer
+from conformance.report.store import footer, read
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from conformance.model.flow import Flow
 
-SCHEMA = json.loads(files("conformance.report").joinpath("record.schema.json").read_text(encoding="utf-8"))
+OLDEST = Path(__file__).parent / "records" / "oldest.jsonl"
+
+
+def schema(name: str) -> Any:
+    return json.loads(files("conformance.report").joinpath(name).read_text(encoding="utf-8"))
+
+
+SCHEMA = schema("record.schema.json")
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 LINES: dict[str, Any] = {
     "header": header(),
@@ -37,6 +45,15 @@ LINES: dict[str, Any] = {
 
 def test_it_is_a_schema() -> None:
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
+
+
+def test_earlier_records_fit_the_schema_of_their_version_and_what_is_read_of_them_that_of_now() -> None:
+    earlier = jsonschema.Draft202012Validator(schema("record.v1.schema.json"))
+    for line in OLDEST.read_text(encoding="utf-8").splitlines():
+        earlier.validate(json.loads(line))
+    record = read(OLDEST)
+    for line in (record.header, *record.cases, record.footer):
+        VALIDATOR.validate(line)
 
 
 def test_a_flow_may_name_its_family() -> None:
@@ -52,6 +69,8 @@ def test_a_flow_may_name_its_family() -> None:
         ("case", record.CaseLine),
         ("footer", record.Footer),
         ("step", record.StepLine),
+        ("change", record.ChangeLine),
+        ("matrix", record.MatrixLine),
         ("finding", record.FindingLine),
         ("evidence", record.EvidenceLine),
     ],

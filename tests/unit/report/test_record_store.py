@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from report_lines import case, finding, header, step
 
 from conformance.errors import RecordError
-from conformance.model.record import Record
+from conformance.model.record import FORMAT, Record
+from conformance.report.html.run_page import run_page
+from conformance.report.markdown import markdown
 from conformance.report.store import FILE, LogWriter, Writer, footer, read, write
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
+#: Written on 23 November 2026 by the first version that had a command line.
+OLDEST = Path(__file__).parent / "records" / "oldest.jsonl"
 CASES = (case(), case(id="M2XW", verdict="fail", steps=[step(findings=[finding()])]))
 
 
@@ -154,3 +155,19 @@ def test_a_record_can_be_found_again_among_other_text(tmp_path: Path) -> None:
     (tmp_path / FILE).write_text("".join(found), encoding="utf-8")
     record = read(tmp_path)
     assert (record.header, record.cases, record.footer) == (header(), (odd,), footer([odd], 1.0))
+
+
+def test_the_oldest_record_that_was_ever_written_is_read_as_one_of_now() -> None:
+    record = read(OLDEST)
+    assert len(record.cases) == record.header["cases"] == 15
+    assert (record.header["format"], record.header["shard"], record.header["mode"]) == (FORMAT, None, "default")
+    assert record.footer is not None
+    assert run_page(record, str)
+    assert "No case fails" in markdown(record)
+
+
+def test_a_record_of_a_later_version_is_refused_with_what_can_be_read(tmp_path: Path) -> None:
+    later = OLDEST.read_text(encoding="utf-8").replace("run/v1", "run/v9")
+    (tmp_path / FILE).write_text(later, encoding="utf-8")
+    with pytest.raises(RecordError, match="netpol-conformance/run/v1 or netpol-conformance/run/v2"):
+        read(tmp_path)
