@@ -102,7 +102,8 @@ def combine(
     partial: Annotated[
         bool,
         typer.Option(
-            "--partial", help="also where shards are missing or were cut off: the record says that it is not whole"
+            "--partial",
+            help="of shards: also where some are missing or were cut off; of runs: leave out those in which every case errored",
         ),
     ] = False,
     history: Annotated[
@@ -118,7 +119,7 @@ def combine(
     if all(each.header["shard"] is not None for each in read.values()):
         _combine_shards(read, output, partial=partial)
     else:
-        _combine_runs(read, output, history)
+        _combine_runs(read, output, history, partial=partial)
 
 
 def _combine_shards(records: Mapping[str, Record], output: Path, *, partial: bool) -> None:
@@ -132,12 +133,16 @@ def _combine_shards(records: Mapping[str, Record], output: Path, *, partial: boo
         out.print(text, markup=False)
 
 
-def _combine_runs(records: Mapping[str, Record], output: Path, history: Path | None) -> None:
+def _combine_runs(records: Mapping[str, Record], output: Path, history: Path | None, *, partial: bool) -> None:
     from conformance.casefile.manifest_text import manifest_text  # noqa: PLC0415 -- verbs import what they need
-    from conformance.report.grid import grid  # noqa: PLC0415 -- as above
+    from conformance.report.grid import grid, without_broken  # noqa: PLC0415 -- as above
     from conformance.report.history import read  # noqa: PLC0415 -- as above
     from conformance.report.site import site  # noqa: PLC0415 -- as above
 
+    if partial:
+        records, left_out = without_broken(records)
+        for reason in left_out:
+            err.print(f"left out: {reason}", markup=False)
     earlier = read(_text(history), str(history)) if history is not None else []
     for path, text in site(grid(records), earlier, manifest_text).items():
         _save(text, output / path)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 _PACKAGE = Path(__file__).resolve().parents[1]
 _DESCRIPTION = "implementation.toml"
 KIND_CONFIG = "kind-config.yaml"
+_WAIVERS = "waivers.yaml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +27,22 @@ class Rollout:
 
 
 @dataclass(frozen=True, slots=True)
+class Chart:
+    """A Helm chart, of which `helm template` makes the manifest; `values` are `key=value`, as its `--set` takes them."""
+
+    name: str
+    repository: str
+    namespace: str
+    values: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Pinned:
     """One version of an implementation, and how it gets onto a kind cluster.
 
-    `manifest` is a URL or a file; it is empty where kind itself brings the implementation. `config` is the kind configuration that it needs.
+    `manifest` is a URL or a file; it is empty where there is a `chart`, or where kind itself brings the implementation. `then` are words for
+    kubectl once that is applied. `config` is the kind configuration that it needs, and `waivers` the file of its known deviations, if it has one.
+    `mode` is how it is operated, where there is more than one way; `host` what it needs of the machine that the nodes run on, for people.
     """
 
     name: str
@@ -37,11 +50,18 @@ class Pinned:
     manifest: str
     rollouts: tuple[Rollout, ...]
     config: Path
+    chart: Chart | None = None
+    then: tuple[tuple[str, ...], ...] = ()
+    waivers: Path | None = None
+    unsupported: tuple[str, ...] = ()
+    mode: str = ""
+    host: str = ""
 
 
 def names() -> tuple[str, ...]:
-    """Return the implementations that can be installed."""
-    return tuple(sorted(path.parent.name for path in _folder().glob(f"*/{_DESCRIPTION}")))
+    """Return the implementations that can be installed: `calico`, and `calico/nftables` for another way of operating it."""
+    folder = _folder()
+    return tuple(sorted(path.parent.relative_to(folder).as_posix() for path in folder.rglob(_DESCRIPTION)))
 
 
 def pinned(name: str) -> Pinned:
@@ -58,6 +78,11 @@ def pinned(name: str) -> Pinned:
         raise UsageError(f"{folder / _DESCRIPTION} cannot be used: {error!r}") from error
 
 
+def in_the_project(path: Path) -> str:
+    """Return where a file of an implementation is in a checkout, for commands that are run in one."""
+    return f"ci/implementations/{path.relative_to(_folder()).as_posix()}"
+
+
 def kind_config() -> Path:
     """Return the configuration of a kind cluster without a network plugin: a control plane and two workers."""
     return _own(KIND_CONFIG, KIND_CONFIG)
@@ -65,14 +90,27 @@ def kind_config() -> Path:
 
 def _read(folder: Path, table: Mapping[str, Any]) -> Pinned:
     manifest = table.get("manifest", "")
-    own_config = folder / KIND_CONFIG
+    chart = table.get("chart")
     return Pinned(
         table["name"],
         table["version"],
         str(folder / manifest) if manifest and "://" not in manifest else manifest,
         tuple(Rollout(each["namespace"], each["resource"]) for each in table.get("rollouts", ())),
-        own_config if own_config.is_file() else kind_config(),
+        _nearest(folder, KIND_CONFIG) or kind_config(),
+        Chart(chart["name"], chart["repository"], chart["namespace"], tuple(chart.get("values", ())))
+        if chart
+        else None,
+        tuple(tuple(words) for words in table.get("then", ())),
+        _nearest(folder, _WAIVERS),
+        tuple(table.get("unsupported", ())),
+        table.get("mode", ""),
+        table.get("host", ""),
     )
+
+
+def _nearest(folder: Path, name: str) -> Path | None:
+    """Return a file of an implementation's folder, or else of the folder that it is another mode of."""
+    return next((each / name for each in (folder, folder.parent) if (each / name).is_file()), None)
 
 
 def _folder() -> Path:

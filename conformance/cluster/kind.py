@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, ClassVar
 from conformance.cluster import diagnosis, implementations
 from conformance.cluster.client import Api, ApiError
 from conformance.cluster.options import DEFAULT_IMAGE, ClusterTimeouts, KubernetesOptions, Workload, new_run
-from conformance.cluster.programs import ENGINE, KIND, KUBECTL, require, run, succeeds
+from conformance.cluster.programs import ENGINE, HELM, KIND, KUBECTL, require, run, succeeds
 from conformance.cluster.target import KubernetesTarget
 from conformance.cluster.waiting import retried
 from conformance.errors import ConformanceError, TargetUnavailable, UsageError
@@ -23,7 +23,7 @@ from conformance.model.world import Phase
 
 if TYPE_CHECKING:
     from conformance.cluster.arena import KubernetesArena
-    from conformance.cluster.implementations import Pinned
+    from conformance.cluster.implementations import Chart, Pinned
     from conformance.model.world import World
     from conformance.runner.target import Description
     from conformance.runner.timeouts import Clock, Timeouts
@@ -208,7 +208,7 @@ def _pinned(options: KindOptions) -> Pinned:
     if options.manifest and options.plugin not in implementations.names():
         return implementations.Pinned(options.plugin, "", options.manifest, (), implementations.kind_config())
     pinned = implementations.pinned(options.plugin)
-    return replace(pinned, manifest=options.manifest) if options.manifest else pinned
+    return replace(pinned, manifest=options.manifest, chart=None) if options.manifest else pinned
 
 
 def _make(cluster: Cluster, config: Path, pinned: Pinned, options: KindOptions) -> None:
@@ -222,10 +222,7 @@ def _make(cluster: Cluster, config: Path, pinned: Pinned, options: KindOptions) 
         _too_slow_a_start,
         timeouts.start_again,
     )
-    if pinned.manifest:
-        # Server-side, since the definitions of some plugins are too long for the annotation of the other way.
-        apply = ("apply", "--server-side", "--force-conflicts", "-f", pinned.manifest)
-        run(f"installing {pinned.name}", *_kubectl(cluster, *apply), timeout=timeouts.install)
+    _install(cluster, pinned, timeouts)
     _bring_image(cluster, options)
     try:
         _wait(cluster, pinned, timeouts)
@@ -236,6 +233,28 @@ def _make(cluster: Cluster, config: Path, pinned: Pinned, options: KindOptions) 
         ) from error
     if options.keep:
         _export_to_user(cluster, timeouts)
+
+
+def _install(cluster: Cluster, pinned: Pinned, timeouts: KindTimeouts) -> None:
+    manifest = _rendered(cluster, pinned, pinned.chart, timeouts) if pinned.chart else pinned.manifest
+    if manifest:
+        # Server-side, since the definitions of some plugins are too long for the annotation of the other way.
+        apply = ("apply", "--server-side", "--force-conflicts", "-f", manifest)
+        run(f"installing {pinned.name}", *_kubectl(cluster, *apply), timeout=timeouts.install)
+    for words in pinned.then:
+        run(f"installing {pinned.name}", *_kubectl(cluster, *words), timeout=timeouts.install)
+
+
+def _rendered(cluster: Cluster, pinned: Pinned, chart: Chart, timeouts: KindTimeouts) -> str:
+    """Make a manifest of a chart, beside the cluster's kubeconfig, and return where it is."""
+    require(HELM)
+    values = [word for value in chart.values for word in ("--set", value)]
+    words = ("template", chart.name, chart.name, "--repo", chart.repository, "--version", pinned.version)
+    command = (HELM, *words, "--namespace", chart.namespace, "--include-crds", *values)
+    text = run(f"rendering the chart of {pinned.name}", *command, timeout=timeouts.install)
+    file = Path(cluster.kubeconfig).parent / "chart.yaml"
+    file.write_text(text, encoding="utf-8")
+    return str(file)
 
 
 def _too_slow_a_start(error: BaseException) -> bool:

@@ -7,11 +7,12 @@ import subprocess
 
 from conformance.errors import TargetUnavailable
 
-KIND, KUBECTL, ENGINE = "kind", "kubectl", "docker"
+KIND, KUBECTL, ENGINE, HELM = "kind", "kubectl", "docker", "helm"
 
 _WHERE = {
     KIND: "https://kind.sigs.k8s.io/docs/user/quick-start/#installation",
     KUBECTL: "https://kubernetes.io/docs/tasks/tools/",
+    HELM: "https://helm.sh/docs/intro/install/",
     ENGINE: "https://docs.docker.com/engine/install/",
 }
 _TAIL_LINES = 12

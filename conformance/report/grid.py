@@ -49,13 +49,19 @@ class Grid:
         return sorted({line["tier"] for line in self.cases})
 
 
+def without_broken(records: Mapping[str, Record]) -> tuple[Mapping[str, Record], Sequence[str]]:
+    """Leave out the legs that tell nothing of an implementation; return the others, and why those are not among them."""
+    broken = dict(_broken(records))
+    return {name: each for name, each in records.items() if name not in broken}, list(broken.values())
+
+
 def grid(records: Mapping[str, Record]) -> Grid:
     """Put records of whole runs side by side; the keys are what messages call them.
 
     RecordError says everything that keeps them from being compared.
     """
     problems = [
-        *_shards(records), *_unaligned(records), *_doubled(records), *_broken(records),
+        *_shards(records), *_unaligned(records), *_doubled(records), *dict(_broken(records)).values(),
     ]  # fmt: skip
     if problems:
         raise RecordError("these records do not make one grid", causes=problems)
@@ -76,6 +82,9 @@ def _shards(records: Mapping[str, Record]) -> Iterator[str]:
 
 def _unaligned(records: Mapping[str, Record]) -> Iterator[str]:
     headers: dict[str, Mapping[str, Any]] = {name: {**record.header} for name, record in records.items()}
+    if not headers:
+        yield "there is none"
+        return
     (first, reference), *others = headers.items()
     for name, header in others:
         for what in _ALIGNED:
@@ -93,11 +102,11 @@ def _doubled(records: Mapping[str, Record]) -> Iterator[str]:
             yield f"{title} is there {len(found)} times: {', '.join(found)}; runs in different modes say so with --mode"
 
 
-def _broken(records: Mapping[str, Record]) -> Iterator[str]:
-    """Say which legs tell nothing of an implementation: a broken cluster is no result."""
+def _broken(records: Mapping[str, Record]) -> Iterator[tuple[str, str]]:
+    """Say which legs tell nothing of an implementation, and why: a broken cluster is no result."""
     for name, record in records.items():
         if all(line["verdict"] == "error" for line in record.cases):
-            yield f"{name}: every case errored, which says nothing about {totals.title(record.header)}"
+            yield name, f"{name}: every case errored, which says nothing about {totals.title(record.header)}"
 
 
 def _slug(title: str) -> str:

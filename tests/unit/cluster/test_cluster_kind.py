@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from conformance.casefile.waivers import load_waivers
 from conformance.cluster import access, implementations, kind
 from conformance.cluster.kind import KindOptions
 from conformance.errors import TargetUnavailable, UsageError
+from conformance.model.case import FEATURES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -21,6 +23,7 @@ _PROGRAM = """#!/bin/sh
 echo "$(basename "$0") $*" >> "{folder}/calls"
 case "$(basename "$0") $*" in
   "kind get clusters") cat "{folder}/clusters" ;;
+  "helm template"*) echo "kind: Rendered" ;;
   {fails}) echo "it went wrong" >&2; exit 1 ;;
 esac
 """
@@ -32,7 +35,7 @@ class Programs:
     def __init__(self, folder: Path, failing: Sequence[str] = ("never",)) -> None:
         self.folder = folder
         (folder / "clusters").write_text("somebody-s\n")
-        for name in ("kind", "kubectl", "docker"):
+        for name in ("kind", "kubectl", "docker", "helm"):
             path = folder / name
             path.write_text(_PROGRAM.format(folder=folder, fails="|".join(failing)))
             path.chmod(path.stat().st_mode | stat.S_IXUSR)
@@ -164,9 +167,48 @@ def test_the_endpoint_outside_is_a_container_beside_the_nodes() -> None:
 @pytest.mark.parametrize("name", implementations.names())
 def test_every_implementation_is_pinned(name: str) -> None:
     pinned = implementations.pinned(name)
-    assert pinned.name == name
+    assert pinned.name == name.partition("/")[0]
     assert pinned.version in pinned.manifest or not pinned.manifest.startswith("http")
     assert pinned.config.is_file()
+    assert not pinned.waivers or load_waivers(pinned.waivers) is not None
+    assert set(pinned.unsupported) <= set(FEATURES)
+
+
+def test_a_mode_of_an_implementation_has_its_own_files_or_those_of_the_usual_mode() -> None:
+    usual, other = implementations.pinned("calico"), implementations.pinned("calico/nftables")
+    assert (usual.mode, other.mode) == ("iptables", "nftables")
+    assert usual.config == implementations.kind_config() != other.config
+    assert usual.waivers != other.waivers
+
+
+def test_what_a_manifest_leaves_open_is_said_to_kubectl(programs: Callable[..., Programs]) -> None:
+    made = programs()
+    kind.create(KindOptions(run="abc123", plugin="calico/nftables", image="probe:1"))
+    applied = next(number for number, call in enumerate(made.calls) if " apply " in call)
+    assert made.calls[applied + 1].endswith(
+        "--namespace kube-system set env daemonset/calico-node FELIX_NFTABLESMODE=Enabled"
+    )
+
+
+def test_a_chart_is_rendered_and_applied(programs: Callable[..., Programs]) -> None:
+    made = programs()
+    cluster = kind.create(KindOptions(run="abc123", plugin="cilium", image="probe:1"))
+    version = implementations.pinned("cilium").version
+    rendered = next(call for call in made.calls if call.startswith("helm"))
+    assert rendered == (
+        f"helm template cilium cilium --repo https://helm.cilium.io --version {version} --namespace kube-system "
+        "--include-crds --set ipam.mode=kubernetes"
+    )
+    chart = Path(cluster.kubeconfig).parent / "chart.yaml"
+    assert chart.read_text() == "kind: Rendered\n"
+    assert any(call.endswith(f"-f {chart}") for call in made.calls)
+
+
+def test_a_manifest_that_is_given_replaces_a_chart(programs: Callable[..., Programs]) -> None:
+    made = programs()
+    kind.create(KindOptions(run="abc123", plugin="cilium", manifest="mine.yaml", image="probe:1"))
+    assert not any(call.startswith("helm") for call in made.calls)
+    assert any(call.endswith("-f mine.yaml") for call in made.calls)
 
 
 def test_what_is_asked_of_an_account_is_one_role() -> None:

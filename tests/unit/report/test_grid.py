@@ -15,7 +15,7 @@ from conformance.casefile.manifest_text import manifest_text
 from conformance.errors import RecordError
 from conformance.model.record import Record
 from conformance.report import history
-from conformance.report.grid import NO_DATA, grid
+from conformance.report.grid import NO_DATA, grid, without_broken
 from conformance.report.site import site
 
 
@@ -107,3 +107,11 @@ def test_what_is_no_history_is_told_with_its_line(line: str) -> None:
     with pytest.raises(RecordError) as refused:
         history.read(good + line + "\n", "old.jsonl")
     assert "old.jsonl:2" in str(refused.value)
+
+
+def test_legs_in_which_everything_errored_can_be_left_out() -> None:
+    kept, left_out = without_broken({"good": GOOD, "broken": run("bad", "error", "error")})
+    assert list(kept) == ["good"]
+    assert left_out == ["broken: every case errored, which says nothing about bad v1"]
+    with pytest.raises(RecordError, match="there is none"):
+        grid({})
