@@ -48,6 +48,8 @@ class _Reading:
     policies: dict[str, NetworkPolicy] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    #: Pods in their node's network.
+    on_nodes: list[str] = field(default_factory=list)
 
 
 def load_manifests(paths: Sequence[Path], namespace: str = _DEFAULT) -> Manifests:
@@ -86,7 +88,12 @@ def _read(documents: Iterable[tuple[Source, SourcePath, Any]], namespace: str) -
     for name in sorted(named - world.namespaces.keys()):
         world = world.with_namespace(Namespace(name))
         reading.notes.append(f"namespace {name} has no manifest: it is taken to have no labels but its name")
-    return Manifests(State(world, reading.policies), tuple(dict.fromkeys(reading.notes)))
+    if reading.on_nodes:
+        refs = ", ".join(sorted(set(reading.on_nodes)))
+        reading.notes.append(
+            f"left out, since what policies mean for pods in their node's network is not specified: {refs}"
+        )
+    return Manifests(State(world, reading.policies), tuple(reading.notes))
 
 
 def _object(reading: _Reading, source: Source, path: SourcePath, raw: Any, namespace: str) -> None:
@@ -140,7 +147,7 @@ def _policy(reading: _Reading, source: Source, path: SourcePath, raw: Mapping[st
 def _pod(reading: _Reading, pod: Pod, metadata: Mapping[str, Any], raw: Mapping[str, Any]) -> None:
     spec, status = _mapping(raw.get("spec")), _mapping(raw.get("status"))
     if spec.get("hostNetwork"):
-        reading.notes.append(f"{pod.ref} is in its node's network: what policies mean for it is not specified")
+        reading.on_nodes.append(pod.ref)
         return
     phase = str(status.get("phase") or Phase.RUNNING)
     addresses = [str(_mapping(each).get("ip", "")) for each in status.get("podIPs") or ()]

@@ -48,8 +48,13 @@ def flows(state: State, source: str, destination: str) -> tuple[State, Sequence[
     state, source = _placed(state, source)
     state, place = _placed(state, place)
     if place in state.world.services:
-        return state, list(_to_backends(state, source, place, number, protocol))
-    return state, [Flow(source, place, number, protocol)]
+        found = list(_to_backends(state, source, place, number, protocol))
+    else:
+        found = [Flow(source, place, number, protocol)]
+    asked = [flow for flow in found if flow.source != flow.destination]
+    if not asked:
+        raise UsageError(f"whether {source} may reach itself is not specified")
+    return state, asked
 
 
 def _placed(state: State, place: str) -> tuple[State, str]:

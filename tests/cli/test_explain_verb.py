@@ -100,7 +100,7 @@ def test_a_blocked_flow_with_the_policy_its_line_and_what_would_let_it_pass(comm
         "    - shop/web ingress[1] (k8s/deep/policies.yml:20:7) matches the source, and not the port: add 8080/TCP to its ports",
         "    - a further policy in shop that selects shop/web, with a rule for ingress that matches default/client and 8080/TCP",
     ]
-    assert "node-agent is in its node's network" in ended.err
+    assert "pods in their node's network is not specified: default/node-agent" in ended.err
     assert "namespace default has no manifest" in ended.err
 
 
@@ -157,6 +157,7 @@ def test_the_whole_matrix(command: Command, folder: str) -> None:
         (["-f", "k8s", "--from", "shop/web", "--to", "shop/web"], 64, "'shop/web' names no port"),
         (["-f", "k8s", "--from", "shop/web", "--to", "shop/web:http"], 64, "'http' is no port"),
         (["-f", "k8s", "--from", "shop/web", "--to", "web.shop.svc:81"], 64, "web.shop.svc has no port 81/TCP"),
+        (["-f", "k8s", "--from", "shop/web", "--to", "shop/web:80"], 64, "whether shop/web may reach itself"),
         (["-f", "k8s", "--pod", "x", "--port", "80"], 64, "'x' is no pod"),
         (["-f", "k8s", "--port", "many"], 64, "'many' is no port"),
     ],
