@@ -316,6 +316,42 @@ def test_unsupported_is_skipped_with_its_reason(project: Project) -> None:
     result.stdout.fnmatch_lines(["  core         2 cases: 1 pass, 1 unsupported", "*2 passed, 1 unsupported*"])
 
 
+ABOUT = """
+implementation = "my-plugin"
+organization = "Example"
+contact = ["@a", "@b"]
+"""
+
+
+def test_a_record_says_who_makes_the_implementation_and_how_it_is_operated(project: Project) -> None:
+    project.write("about.toml", ABOUT)
+    result = project.run("--netpol-about=about.toml", "--netpol-mode=eBPF", "--netpol-report=report")
+    header = project.record()[0]
+    assert (header["implementation"], header["implementation_version"], header["mode"]) == (
+        "my-plugin",
+        "0.1.0",
+        "eBPF",
+    )
+    assert header["about"] == {"organization": "Example", "contact": "@a @b"}
+    result.stdout.fnmatch_lines(["NetworkPolicy conformance of my-plugin 0.1.0 (eBPF) on *"])
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("organisation = 'x'", "about.toml: organisation is not known"),
+        ("url = 5", "about.toml: url must be text"),
+        ("contact = [1]", "about.toml: contact must be text, or a list of texts"),
+        ("url = ", "about.toml cannot be read"),
+    ],
+)
+def test_what_is_wrong_with_it_is_a_usage_error(project: Project, text: str, words: str) -> None:
+    project.write("about.toml", text)
+    result = project.run("--netpol-about=about.toml")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert words in result.stdout.str() + result.stderr.str()
+
+
 WAIVED = """\
 waivers:
   - {cases: [XXXX], reason: known since 2019, link: "https://example.org/1", until: "9999-01-01"}
