@@ -98,7 +98,7 @@ class Evaluator:
         if isinstance(standing, DirectionDecision):
             return standing
         policies = standing or ()
-        pod = self._place(backend)
+        pod = self.place(backend)
         ipv6 = _family(flow.family, pod) is IPFamily.IPV6
         matching: list[Evidence] = []
         depending: list[Evidence] = []
@@ -128,7 +128,7 @@ class Evaluator:
         """Return the policies that isolate a pod in a direction; where there are none, the decision, which is always the same."""
         if (ref, direction) in self._standings:
             return self._standings[ref, direction]
-        place = self._place(ref)
+        place = self.place(ref)
         standing: DirectionDecision | tuple[NetworkPolicy, ...] | None = None
         if isinstance(place, Pod):
             there = self._policies.get(place.namespace, ())
@@ -137,7 +137,8 @@ class Evaluator:
         self._standings[ref, direction] = standing
         return standing
 
-    def _place(self, ref: str) -> Pod | Endpoint:
+    def place(self, ref: str) -> Pod | Endpoint:
+        """Return the pod or endpoint of a ref; KeyError where there is none."""
         world = self._state.world
         return world.endpoints[ref] if ref in world.endpoints else world.pods[ref]
 
@@ -150,7 +151,7 @@ class Evaluator:
         flow: Flow,
         destination: str,
     ) -> Iterator[Evidence]:
-        peer, target = self._place(other), self._place(destination)
+        peer, target = self.place(other), self.place(destination)
         address = address_of(peer, target, flow.family)
         for policy in policies:
             for index, rule in enumerate(policy.rules(direction)):

@@ -19,14 +19,13 @@ if TYPE_CHECKING:
 
 def near_misses(state: State, flow: Flow, side: DirectionDecision) -> Iterator[NearMiss]:
     """Yield every rule that could have let a flow pass on a side that blocks it. The flow goes to a pod or an endpoint."""
-    world = state.world
-    other = flow.destination if side.direction is Direction.EGRESS else flow.source
-    peer = world.endpoints[other] if other in world.endpoints else world.pods[other]
-    target = world.endpoints.get(flow.destination) or world.pods[flow.destination]
+    evaluator = Evaluator(state)
+    peer = evaluator.place(flow.destination if side.direction is Direction.EGRESS else flow.source)
+    target = evaluator.place(flow.destination)
     address = address_of(peer, target, flow.family)
-    for policy in Evaluator(state).isolating(side.pod, side.direction):
+    for policy in evaluator.isolating(side.pod, side.direction):
         for index, rule in enumerate(policy.rules(side.direction)):
             ports_match, port = port_index(rule.ports, flow.port, flow.protocol, target)
-            peers_match, item = peer_index(rule.peers, policy.namespace, peer, address, world)
+            peers_match, item = peer_index(rule.peers, policy.namespace, peer, address, state.world)
             at = Evidence(policy.ref, side.direction, index, item, port, rule.location)
             yield NearMiss(at, peers=peers_match, ports=ports_match)

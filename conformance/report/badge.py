@@ -22,7 +22,7 @@ def badge(record: Record, tier: str = "core") -> Badge:
     """Return the badge of one tier. What could not be shown counts neither for nor against; a run that was cut off has no sum."""
     label = f"NetworkPolicy {tier}"
     counts = totals.by_tier(record.cases).get(tier, Counter())
-    passed, judged = counts["pass"], counts["pass"] + counts["fail"] + counts["waived"]
+    passed, judged = counts["pass"], sum(counts[each] for each in totals.JUDGED)
     if record.footer is None or counts["notrun"] or counts["skipped"]:
         return Badge(schemaVersion=1, label=label, message="incomplete", color="lightgrey")
     if counts["error"] or not judged:

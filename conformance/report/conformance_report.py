@@ -51,17 +51,15 @@ def conformance_report(record: Record) -> dict[str, Any]:
 
 
 def _profile(record: Record) -> dict[str, Any]:
-    tiers = {tier: [line for line in record.cases if line["tier"] == tier] for tier in _TIERS}
+    tiers = dict(_lines(record))
     missing = totals.not_run(record.header, record.cases)
-    profile: dict[str, Any] = {
-        tier: _tier(lines, unfinished=record.footer is None) for tier, lines in tiers.items() if lines
-    }
+    profile: dict[str, Any] = {tier: _tier(lines, unfinished=record.footer is None) for tier, lines in tiers.items()}
     unsupported = record.header["unsupported"]
     if "extended" in profile:
         features = {feature for line in tiers["extended"] for feature in line["features"]}
         profile["extended"]["supportedFeatures"] = sorted(features - set(unsupported))
         profile["extended"]["unsupportedFeatures"] = sorted(features & set(unsupported))
-    sentences = [f"{tier.capitalize()}: {_sentence(profile[tier])}" for tier in _TIERS if tier in profile]
+    sentences = [f"{tier.capitalize()}: {_sentence(profile[tier])}" for tier in tiers]
     if missing:
         sentences.append(f"The run was cut off: {missing} of {cases_to_come(record.header)} cases were not run.")
     return {"name": PROFILE, "summary": " ".join(sentences), **profile}

@@ -79,6 +79,13 @@ def reasons(findings: Iterable[FindingLine]) -> Sequence[str]:
     return list(dict.fromkeys(reason for finding in findings for reason in finding["why"]))
 
 
+def ends(flow: str) -> tuple[str, str, str]:
+    """Return source, destination and port of a flow's text; with the port, the family that it may name."""
+    pair, _, port = flow.rpartition(":")
+    source, _, destination = pair.partition(" -> ")
+    return source, destination, port
+
+
 def _group(finding: FindingLine) -> Group:
     return Group(finding["verdict"], finding["expected"], finding["observed"], finding["detail"], tuple(finding["why"]))
 
@@ -86,8 +93,7 @@ def _group(finding: FindingLine) -> Group:
 def _joined(flows: Iterable[str]) -> Iterator[str]:
     ports: dict[tuple[str, str], list[str]] = defaultdict(list)
     for flow in flows:
-        pair, _, port = flow.rpartition(":")
-        source, _, destination = pair.partition(" -> ")
+        source, destination, port = ends(flow)
         ports[source, destination].append(port)
     sources: dict[tuple[str, str], list[str]] = defaultdict(list)
     for (source, destination), found in ports.items():

@@ -70,7 +70,7 @@ def trends(lines: Iterable[HistoryLine], tier: str) -> Mapping[tuple[str, str], 
     found: dict[tuple[str, str], list[tuple[str, float]]] = defaultdict(list)
     for line in lines:
         counts = line["verdicts"].get(tier, {})
-        judged = sum(counts.get(verdict, 0) for verdict in ("pass", "fail", "waived"))
+        judged = sum(counts.get(verdict, 0) for verdict in totals.JUDGED)
         if judged:
             found[line["implementation"], line["mode"]].append((line["started"], counts.get("pass", 0) / judged))
     return found

@@ -18,15 +18,13 @@ if TYPE_CHECKING:
 MOST_BYTES = 1_000_000
 _LEFT_FOR_THE_REST = 20_000
 _MOST_NAMED = 500
-#: What a reader has to act on, in this order.
-_WRONG = ("fail", "error")
 
 
 def markdown(record: Record, most: int = MOST_BYTES) -> str:
     """Return the page of a run, of at most so many bytes: cases that have no room are named."""
     head = "\n".join(_head(record))
     room = most - len(head.encode()) - _LEFT_FOR_THE_REST
-    wrong = sorted((line for line in record.cases if line["verdict"] in _WRONG), key=_order)
+    wrong = sorted((line for line in record.cases if line["verdict"] in totals.WRONG), key=_order)
     pages: list[str] = []
     for line in wrong:
         page = "\n".join(_case(line))
@@ -55,7 +53,7 @@ def _text(text: str) -> str:
 
 
 def _order(line: CaseLine) -> tuple[int, str, str]:
-    return _WRONG.index(line["verdict"]), line["tier"], line["id"]
+    return totals.WRONG.index(line["verdict"]), line["tier"], line["id"]
 
 
 def _head(record: Record) -> Iterator[str]:
@@ -72,8 +70,8 @@ def _head(record: Record) -> Iterator[str]:
     yield ""
     facts = {"target": header["target"], **header["environment"]}
     yield ", ".join(f"{_text(name)}: {_text(value)}" for name, value in facts.items() if value)
-    if slowest := totals.latencies(cases):
-        yield f"<br>changes took effect within {slowest[len(slowest) // 2]:.2f} s (median step), {slowest[-1]:.2f} s (slowest)"
+    if took := totals.latency_text(cases):
+        yield f"<br>{took}"
     yield ""
 
 

@@ -75,7 +75,7 @@ def _limited(lines: Sequence[str], most: int, rest: str) -> Iterator[str]:
 
 def run_text(record: Record) -> str:
     """Return a whole run: what a person needs to know of each case that did not do as it must, and the sum."""
-    wrong = [line for line in record.cases if line["verdict"] in {"fail", "error"}]
+    wrong = [line for line in record.cases if line["verdict"] in totals.WRONG]
     return "\n".join([*(f"{case_text(line)}\n" for line in wrong), *summary(record.header, record.cases)])
 
 
@@ -92,5 +92,5 @@ def summary(header: Header, lines: Sequence[CaseLine]) -> Iterator[str]:
         yield f"  waived, and pass all the same: {', '.join(passing)}; their waivers can go"
     if missing := totals.not_run(header, lines):
         yield f"  {missing} of {cases_to_come(header)} cases were not run"
-    if slowest := totals.latencies(lines):
-        yield f"  changes took effect within {slowest[len(slowest) // 2]:.2f} s (median step), {slowest[-1]:.2f} s (slowest)"
+    if took := totals.latency_text(lines):
+        yield f"  {took}"

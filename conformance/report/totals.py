@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 
 #: In the order in which they are told.
 VERDICTS = ("pass", "fail", "error", "waived", "unsupported", "skipped", "notrun")
+#: What a reader has to act on, in this order.
+WRONG = ("fail", "error")
+#: Those that say something about the implementation.
+JUDGED = ("pass", "fail", "waived")
 #: Told wherever there is an error.
 NO_ACCUSATION = "an error is of the suite or of the cluster: it says nothing about the implementation"
 
@@ -54,6 +58,14 @@ def latencies(lines: Iterable[CaseLine]) -> Sequence[float]:
     return sorted(
         step["latency_slowest"] for line in lines for step in line["steps"] if step["latency_slowest"] is not None
     )
+
+
+def latency_text(lines: Iterable[CaseLine]) -> str:
+    """Say how long changes took; nothing where none was seen."""
+    found = latencies(lines)
+    if not found:
+        return ""
+    return f"changes took effect within {found[len(found) // 2]:.2f} s (median step), {found[-1]:.2f} s (slowest)"
 
 
 def _counted(lines: Iterable[CaseLine], keys: Callable[[CaseLine], Iterable[str]]) -> Mapping[str, Counter[str]]:

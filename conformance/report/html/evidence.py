@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from conformance.report.findings import grouped, in_short, places, reasons
+from conformance.report.findings import ends, grouped, in_short, places, reasons
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -58,7 +58,7 @@ def _grids(step: StepLine) -> list[dict[str, Any]]:
     """Return the grids of a step, those of ports that are alike as one: what must be seen, and what was seen where that differs."""
     findings: dict[str, list[FindingLine]] = defaultdict(list)
     for finding in step["findings"]:
-        findings[_ends(finding)[2]].append(finding)
+        findings[ends(finding["flow"])[2]].append(finding)
     alike: dict[tuple[tuple[str, ...], tuple[str, ...]], list[str]] = defaultdict(list)
     for port, rows in step["matrix"]["expected"].items():
         alike[tuple(rows), tuple(_observed(step, rows, findings[port]))].append(port)
@@ -74,16 +74,9 @@ def _observed(step: StepLine, expected: Sequence[str], findings: Sequence[Findin
     sources, destinations = step["matrix"]["sources"], step["matrix"]["destinations"]
     grid = [list(row) for row in expected]
     for finding in findings:
-        source, destination, _ = _ends(finding)
+        source, destination, _ = ends(finding["flow"])
         grid[sources.index(source)][destinations.index(destination)] = _SEEN[finding["verdict"]]
     return ["".join(row) for row in grid]
-
-
-def _ends(finding: FindingLine) -> tuple[str, str, str]:
-    """Return source, destination and port of a flow's text; the port as a grid is named, with the family."""
-    pair, _, port = finding["flow"].rpartition(":")
-    source, _, destination = pair.partition(" -> ")
-    return source, destination, port
 
 
 def _numbers(step: StepLine) -> str:

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from conformance.report.html.evidence import AsText
 
 
-_WRONG = ("fail", "error")
 #: Named at the top; of more, no reader reads the names.
 _MOST_WRONG = 20
 
@@ -31,7 +30,8 @@ def run_page(record: Record, as_yaml: AsText) -> str:
         footer=record.footer,
         cases=cases,
         wrong=sorted(
-            (line for line in cases if line["verdict"] in _WRONG), key=lambda line: _WRONG.index(line["verdict"])
+            (line for line in cases if line["verdict"] in totals.WRONG),
+            key=lambda line: totals.WRONG.index(line["verdict"]),
         ),
         most_wrong=_MOST_WRONG,
         verdicts=[each for each in totals.VERDICTS if any(line["verdict"] == each for line in cases)],
