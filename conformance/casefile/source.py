@@ -91,14 +91,8 @@ def parse(text: str, shown_as: str) -> Source:
         if source.problems:
             return source
         node = yaml.compose(text, _LOADER)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        location = _location(shown_as, mark) if mark else Location(shown_as, 1)
-        source.problems.append(Problem(location, "", f"not YAML: {error.problem or error.context}"))
-        return source
-    except yaml.reader.ReaderError as error:
-        line = text.encode()[: error.position].count(b"\n") + 1
-        source.problems.append(Problem(Location(shown_as, line), "", f"not YAML: {error.reason}"))
+    except (yaml.MarkedYAMLError, yaml.reader.ReaderError) as error:
+        source.problems.append(_not_yaml(error, text, shown_as))
         return source
     source.data = _value(source, node, ()) if node is not None else None
     return source
@@ -107,19 +101,26 @@ def parse(text: str, shown_as: str) -> Source:
 def documents(file: FilePath, shown_as: str) -> Iterator[Source]:
     """Yield each document of a file that others wrote, which may have several; CaseFileError where it is no YAML at all."""
     try:
-        nodes = list(yaml.compose_all(file.read_text(encoding="utf-8"), _LOADER))
+        text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise CaseFileError([f"{shown_as}: cannot be read: {error}"]) from error
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        place = _location(shown_as, mark) if mark else Location(shown_as, 1)
-        raise CaseFileError([f"{place}: not YAML: {error.problem or error.context}"]) from error
-    except yaml.reader.ReaderError as error:
-        raise CaseFileError([f"{shown_as}: not YAML: {error.reason}"]) from error
+    try:
+        nodes = list(yaml.compose_all(text, _LOADER))
+    except (yaml.MarkedYAMLError, yaml.reader.ReaderError) as error:
+        raise CaseFileError([str(_not_yaml(error, text, shown_as))]) from error
     for node in nodes:
         source = Source(shown_as)
         source.data = _value(source, node, ())
         yield source
+
+
+def _not_yaml(error: yaml.MarkedYAMLError | yaml.reader.ReaderError, text: str, shown_as: str) -> Problem:
+    if isinstance(error, yaml.reader.ReaderError):
+        line = text.encode()[: error.position].count(b"\n") + 1
+        return Problem(Location(shown_as, line), "", f"not YAML: {error.reason}")
+    mark = error.problem_mark or error.context_mark
+    location = _location(shown_as, mark) if mark else Location(shown_as, 1)
+    return Problem(location, "", f"not YAML: {error.problem or error.context}")
 
 
 def _not_plain(text: str, shown_as: str) -> Iterator[Problem]:
