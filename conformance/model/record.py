@@ -39,7 +39,7 @@ class Header(TypedDict):
     about: dict[str, str]
     environment: dict[str, str]
     unsupported: dict[str, str]
-    options: dict[str, str]
+    options: dict[str, str | list[str]]
     started: str
 
 

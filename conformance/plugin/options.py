@@ -199,10 +199,12 @@ def _timeouts(texts: Sequence[str]) -> dict[str, float]:
     return found
 
 
-def shown(config: pytest.Config) -> dict[str, str]:
-    """Return the options that were given, for the record. None of them is a secret."""
+def shown(config: pytest.Config) -> dict[str, str | list[str]]:
+    """Return the options that were given, with those of pytest that select cases, for the record. None of them is a secret."""
+    given = {option.name: value(config, option.name) for option in OPTIONS}
+    given |= {"m": config.option.markexpr, "k": config.option.keyword}
     return {
-        option.name: str(given)
-        for option in OPTIONS
-        if (given := value(config, option.name)) not in (None, [], False, "")
+        name: [str(each) for each in found] if isinstance(found, list) else str(found)
+        for name, found in given.items()
+        if found not in (None, [], False, "")
     }

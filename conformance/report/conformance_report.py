@@ -13,7 +13,7 @@ from conformance.report import totals
 from conformance.report.markdown import table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from conformance.model.record import CaseLine, Record
 
@@ -144,17 +144,20 @@ def _facts(record: Record) -> Iterator[tuple[str, str]]:
     yield from ((f"not supported: {name}", why) for name, why in sorted(header["unsupported"].items()))
 
 
-def command(options: Mapping[str, str]) -> str:
+def command(options: Mapping[str, str | list[str]]) -> str:
     """Return the command of a run: options that say where it was made stand as they must be filled in."""
     words = ["netpol-conformance", "run"]
     for name, value in options.items():
         if name in _PLACES:
             continue
-        words += [f"--{name}", *_values(value)]
+        words += _option(name, value)
     if options.get("context"):
         words += ["--context", "CONTEXT"]
     return " ".join(each if each == "CONTEXT" else shlex.quote(each) for each in [*words, "--report", "RECORD"])
 
 
-def _values(value: str) -> Iterable[str]:
-    return () if value == "True" else (value,)
+def _option(name: str, value: str | list[str]) -> Iterator[str]:
+    for each in [value] if isinstance(value, str) else value:
+        yield f"-{name}" if len(name) == 1 else f"--{name}"
+        if each != "True":
+            yield each

@@ -79,7 +79,11 @@ def _identity(part: _Part) -> dict[str, str]:
         "number of shards": str(part.shard["count"]),
         **{name.replace("_", " "): str(header[name]) for name in _SAME},
         **{f"environment, {name}": value for name, value in header["environment"].items()},
-        **{f"option {name}": value for name, value in header["options"].items() if name not in {*_PLACES, "shard"}},
+        **{
+            f"option {name}": value if isinstance(value, str) else ", ".join(value)
+            for name, value in header["options"].items()
+            if name not in {*_PLACES, "shard"}
+        },
         "unsupported features": ", ".join(sorted(header["unsupported"])),
     }
 

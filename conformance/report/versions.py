@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from typing import TYPE_CHECKING, Any
 
 from conformance.model.record import FORMAT
@@ -24,6 +25,7 @@ def as_of_now(line: dict[str, Any]) -> dict[str, Any]:
     now = _completed(line, line["type"])
     if now["type"] == "header":
         now["format"] = FORMAT
+        now["options"] = {name: _values(value) for name, value in now["options"].items()}
     if now["type"] == "case":
         now["steps"] = [_completed(step, "step") for step in now["steps"]]
     return now
@@ -31,3 +33,10 @@ def as_of_now(line: dict[str, Any]) -> dict[str, Any]:
 
 def _completed(line: Mapping[str, Any], kind: str) -> dict[str, Any]:
     return {**line, **{name: value for name, value in _LATER.get(kind, {}).items() if name not in line}}
+
+
+def _values(option: str | list[str]) -> str | list[str]:
+    """Return an option's value. Version 1 wrote those of one that may be given several times as Python writes a list."""
+    if isinstance(option, str) and option.startswith("['"):
+        return [str(each) for each in ast.literal_eval(option)]
+    return option

@@ -61,6 +61,13 @@ def sample(**changes: Any) -> Record:
         seconds=61.5,
         ended="2026-11-23T19:01:02+00:00",
     )
-    options = {"target": "kubernetes", "context": "prod", "waivers": "my waivers.yaml", "disruptive": "True"}
+    options = {
+        "target": "kubernetes",
+        "context": "prod",
+        "waivers": "my waivers.yaml",
+        "disruptive": "True",
+        "unsupported": ["end-port", "ipv6"],
+        "m": "core and not row",
+    }
     head = header(cases=len(cases), options=options, about={"organization": "example", "contact": "@a @b"}, **changes)
     return Record(head, cases, footer)

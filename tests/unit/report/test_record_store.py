@@ -45,6 +45,12 @@ def test_every_line_is_on_disk_once_it_is_written(tmp_path: Path) -> None:
     writer.close()
 
 
+def test_lists_that_the_first_version_wrote_as_python_does_are_lists(tmp_path: Path) -> None:
+    old = {**header(options={"timeout": "['settle=5', 'behind=5']"}), "format": "netpol-conformance/run/v1"}
+    (tmp_path / FILE).write_text(json.dumps(old) + "\n", encoding="utf-8")
+    assert read(tmp_path).header["options"] == {"timeout": ["settle=5", "behind=5"]}
+
+
 def test_without_a_footer_the_run_was_cut_off(folder: Path) -> None:
     lines = (folder / FILE).read_text(encoding="utf-8").splitlines(keepends=True)
     (folder / FILE).write_text("".join(lines[:-1]), encoding="utf-8")

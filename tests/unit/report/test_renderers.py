@@ -104,7 +104,8 @@ def test_only_what_is_whole_is_a_success(verdicts: list[str], result: str) -> No
 
 def test_the_command_of_a_run_is_given_without_where_it_was_made() -> None:
     assert command(sample().header["options"]) == (
-        "netpol-conformance run --target kubernetes --waivers 'my waivers.yaml' --disruptive --context CONTEXT --report RECORD"
+        "netpol-conformance run --target kubernetes --waivers 'my waivers.yaml' --disruptive"
+        " --unsupported end-port --unsupported ipv6 -m 'core and not row' --context CONTEXT --report RECORD"
     )
 
 
