@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from conformance.casefile.networkpolicy import network_policy
 from conformance.casefile.source import Source, documents, dotted
 from conformance.errors import CaseFileError, UsageError
+from conformance.model.source import Location
 from conformance.model.state import State
 from conformance.model.world import Namespace, Phase, Pod, Protocol, Server, Service, ServicePort, World
 
@@ -63,7 +64,8 @@ def load_manifests(paths: Sequence[Path], namespace: str = _DEFAULT) -> Manifest
 
 def from_objects(called: str, objects: Iterable[Mapping[str, Any]]) -> Manifests:
     """Read objects that an API server gave; `called` is what messages call where they are from."""
-    return _read(((Source(called), (), each) for each in objects), _DEFAULT)
+    place = Location(called, 0)
+    return _read(((Source(called, value_places={(): place}), (), each) for each in objects), _DEFAULT)
 
 
 def _files(paths: Sequence[Path]) -> Iterator[Path]:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+import yaml
+
+from conformance import targets
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -117,6 +120,14 @@ def test_an_allowed_flow_with_the_rule_and_what_would_block_it(command: Command,
         "    - a policy in shop that selects shop/new, with Egress among its policyTypes and no rule that matches",
         "    - this rule narrowed or removed, and nothing else that lets it pass: shop/web ingress[0] (k8s/deep/policies.yml:16:7)",
     ]
+
+
+def test_of_a_live_cluster_there_are_no_lines_to_name(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    objects = [*yaml.safe_load_all(SHOP), *yaml.safe_load(POLICIES)["items"]]
+    monkeypatch.setattr(targets, "live_objects", lambda *_: objects)
+    ended = command("explain", "--context", "prod", "--from", "default/client", "--to", "shop/web:8080/TCP")
+    assert ended.status == 1
+    assert "shop/web is isolated for ingress by shop/web (cluster prod), and no ingress rule matches" in ended.out
 
 
 @pytest.mark.parametrize(
