@@ -33,8 +33,8 @@ class Reader:
     known of the silence before answers is learnt from readings in which everything passed, and from answers that only the most patient
     readings had.
 
-    `slowest` is how long the slowest change took that was ever seen, here or in an arena before, None before there was any: it tells how long
-    one may take that is not seen.
+    `slowest` is how long the slowest change took that was ever seen, here or in an arena before, 0.0 where none was seen although one was
+    tried, None before that: it tells how long one may take that is not seen.
     """
 
     def __init__(self, arena: Arena, timeouts: Timeouts, clock: Clock, slowest: float | None = None) -> None:

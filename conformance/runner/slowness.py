@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def learn(arena: Arena, reader: Reader) -> None:
     """Close a namespace and open it again; the reader remembers the slower of the two.
 
-    What never takes effect is no finding here: there are cases for that.
+    What never takes effect is no finding here: there are cases for that. It is not tried again either.
     """
     world = arena.world
     namespace = world.tried[0].namespace
@@ -28,3 +28,4 @@ def learn(arena: Arena, reader: Reader) -> None:
     reader.settle(dict.fromkeys(into, False))
     arena.change([DeletePolicy(policy.ref)])
     reader.settle(dict.fromkeys(into, True))
+    reader.slowest = reader.slowest or 0.0

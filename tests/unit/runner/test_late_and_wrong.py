@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from runner_fakes import DROPPED
+from runner_fakes import ALLOWED, DROPPED
 
 from conformance.lab.miniatures.registry import make
 from conformance.model.verdict import Verdict
@@ -148,3 +148,15 @@ def test_servers_that_start_late_do_not_tell_how_late_changes_are(
     assert Session(target, Rules(canaries=False)).run(case(HARMLESS)).verdict is Verdict.PASS
     tried, of_case = (call[1] for call in script.log if call[0] == "apply_policy")
     assert (tried.name, of_case.name) == ("deny-ingress", "p")
+
+
+def test_how_late_changes_are_is_tried_once_where_none_is_ever_seen(
+    case: Callable[..., Case], target: ScriptedTarget, script: Script
+) -> None:
+    target.at_once = False
+    script.lenses.append(lambda *_: ALLOWED)
+    session = Session(target, Rules(canaries=False))
+    for text in CASES.values():
+        session.run(case(text))
+    tried = [call[1].name for call in script.log if call[0] == "apply_policy"]
+    assert tried.count("deny-ingress") == 1
