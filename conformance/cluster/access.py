@@ -51,6 +51,7 @@ RULES = (
     Rule("", "events", ("list",), "why a pod does not come up", optional=True),
     Rule("apps", "daemonsets", ("list",), "which implementation it is, and its version", True, DISRUPTIVE),
     Rule("", "configmaps", ("get",), "kube-proxy's mode", optional=True),
+    Rule("crd.projectcalico.org", "felixconfigurations", ("get",), "Calico's data plane", optional=True),
     Rule("apps", "deployments", ("get", "create", "delete"), "what the probe pods are of", needed_with=DEPLOYMENTS),
 )
 

@@ -25,26 +25,32 @@ class Implementation:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """A plugin: a pattern for the repository of its image, and one for its DaemonSet where an image is only a digest."""
+    """A plugin: a pattern for the repository of its image, and one for its DaemonSet where an image is only a digest.
+
+    `data_plane` is what it enforces policies with, where there is only one way.
+    """
 
     name: str
     image: str
     daemon_set: str
+    data_plane: str = ""
 
 
 #: In order of who enforces when several are there: Canal is flannel for the packets and Calico for the policies.
 _KNOWN = (
-    _Known("cilium", r"(^|[/-])cilium$", r"^(cilium|anetd)$"),
+    _Known("cilium", r"(^|[/-])cilium$", r"^(cilium|anetd)$", "eBPF"),
     _Known("calico", r"(^|/)(calico/node|(mirrored-)?calico-node|hardened-calico|calico)$", r"^(calico-node|canal)$"),
-    _Known("antrea", r"(^|/)antrea-(agent-)?(ubuntu|ubi|debian)$|(^|/)antrea-agent$", r"^antrea-agent$"),
-    _Known("kube-ovn", r"(^|/)kube-ovn$", r"^kube-ovn-cni$"),
-    _Known("ovn-kubernetes", r"(^|/)ovn-kube(rnetes)?(-[a-z0-9]+)?$", r"^ovnkube-(node|pod)"),
-    _Known("kube-router", r"(^|/)kube-router$", r"^kube-router$"),
-    _Known("kube-network-policies", r"(^|/)kube-network-policies$", r"^kube-network-policies"),
-    _Known("weave", r"(^|/)weave-npc$|(^|/)weave-kube$", r"^weave-net$"),
+    _Known(
+        "antrea", r"(^|/)antrea-(agent-)?(ubuntu|ubi|debian)$|(^|/)antrea-agent$", r"^antrea-agent$", "Open vSwitch"
+    ),
+    _Known("kube-ovn", r"(^|/)kube-ovn$", r"^kube-ovn-cni$", "Open vSwitch"),
+    _Known("ovn-kubernetes", r"(^|/)ovn-kube(rnetes)?(-[a-z0-9]+)?$", r"^ovnkube-(node|pod)", "Open vSwitch"),
+    _Known("kube-router", r"(^|/)kube-router$", r"^kube-router$", "iptables"),
+    _Known("kube-network-policies", r"(^|/)kube-network-policies$", r"^kube-network-policies", "nftables"),
+    _Known("weave", r"(^|/)weave-npc$|(^|/)weave-kube$", r"^weave-net$", "iptables"),
     _Known("azure-npm", r"(^|/)azure-npm$", r"^azure-npm$"),
-    _Known("aws-network-policy-agent", r"(^|/)aws-network-policy-agent$", r"^aws-network-policy"),
-    _Known("kindnet", r"(^|/)kindnetd?$", r"^kindnet$"),
+    _Known("aws-network-policy-agent", r"(^|/)aws-network-policy-agent$", r"^aws-network-policy", "eBPF"),
+    _Known("kindnet", r"(^|/)kindnetd?$", r"^kindnet$", "nftables"),
     _Known("amazon-vpc-cni", r"(^|/)amazon-k8s-cni$", r"^aws-node$"),
     _Known("flannel", r"(^|/)(flannel|(mirrored-)?flannel(cni|-io)?-flannel)$", r"^kube-flannel"),
 )
@@ -85,6 +91,36 @@ def _enforcing(daemon_sets: Iterable[Mapping[str, Any]]) -> tuple[_Known, Mappin
     return None
 
 
+def data_plane(
+    daemon_sets: Iterable[Mapping[str, Any]], felix: Mapping[str, Any] | None, kube_proxy: Mapping[str, Any] | None
+) -> str:
+    """Return what policies are enforced with, as far as it can be told. `felix` is Calico's FelixConfiguration `default`."""
+    if (found := _enforcing(daemon_sets)) is None:
+        return UNKNOWN
+    known, daemon_set, _ = found
+    return (
+        _data_plane_of_calico(daemon_set, felix, kube_proxy) if known.name == "calico" else known.data_plane or UNKNOWN
+    )
+
+
+def _data_plane_of_calico(
+    daemon_set: Mapping[str, Any], felix: Mapping[str, Any] | None, kube_proxy: Mapping[str, Any] | None
+) -> str:
+    """Read Felix's settings, of which its environment goes before the FelixConfiguration.
+
+    https://docs.tigera.io/calico/latest/reference/felix/configuration: nftablesMode Auto follows kube-proxy.
+    """
+    containers = daemon_set["spec"]["template"]["spec"]["containers"]
+    environment = {each["name"]: each.get("value", "") for one in containers for each in one.get("env") or ()}
+    spec = (felix or {}).get("spec", {})
+    if str(environment.get("FELIX_BPFENABLED", spec.get("bpfEnabled", ""))).lower() == "true":
+        return "eBPF"
+    nftables = str(environment.get("FELIX_NFTABLESMODE", spec.get("nftablesMode", ""))).lower()
+    if nftables == "disabled" or (nftables != "enabled" and proxy_mode(kube_proxy) in {"iptables", "ipvs"}):
+        return "iptables"
+    return "nftables" if nftables else UNKNOWN
+
+
 def split_image(image: str) -> tuple[str, str]:
     """Split an image's reference into repository and tag; a digest is no version, and a registry's port is no tag."""
     repository = image.partition("@")[0]
@@ -93,7 +129,10 @@ def split_image(image: str) -> tuple[str, str]:
 
 
 def environment(
-    version: Mapping[str, Any], nodes: Sequence[Mapping[str, Any]], kube_proxy: Mapping[str, Any] | None
+    version: Mapping[str, Any],
+    nodes: Sequence[Mapping[str, Any]],
+    kube_proxy: Mapping[str, Any] | None,
+    data_plane: str = UNKNOWN,
 ) -> dict[str, str]:
     """Return what a reader of a report needs to know about a cluster. Values that differ between nodes are all named."""
     infos = [node["status"]["nodeInfo"] for node in nodes]
@@ -106,6 +145,7 @@ def environment(
         "os": _all(info["osImage"] for info in infos),
         "architecture": _all(info["architecture"] for info in infos),
         "kube-proxy": proxy_mode(kube_proxy),
+        "data plane": data_plane,
         "ip family": " and ".join(families) or _all(_family(each) for each in map(internal_address, nodes) if each),
     }
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = ["DEFAULT_IMAGE", "ClusterTimeouts", "KubernetesOptions", "KubernetesTarget"]
 
+_FELIX = "/apis/crd.projectcalico.org/v1/felixconfigurations/default"
+
 
 class KubernetesTarget:
     """A cluster that exists already. It is asked for its version at once, so that a wrong context shows before anything else."""
@@ -44,13 +46,12 @@ class KubernetesTarget:
     def describe(self) -> Description:
         nodes = self._nodes()
         daemon_sets = self._optional("/apis/apps/v1/daemonsets")
-        kube_proxy = None
-        with suppress(ApiError):  # not there, or not this account's to read: then its mode is unknown
-            kube_proxy = self._api.get(namespace_path("kube-system", "configmaps", "kube-proxy"))
+        kube_proxy = self._readable(namespace_path("kube-system", "configmaps", "kube-proxy"))
         found = detect.implementation(daemon_sets, nodes)
-        return Description(
-            "kubernetes", found.name, found.version, detect.environment(self._version, nodes, kube_proxy)
-        )
+        felix = self._readable(_FELIX) if found.name == "calico" else None
+        data_plane = detect.data_plane(daemon_sets, felix, kube_proxy)
+        environment = detect.environment(self._version, nodes, kube_proxy, data_plane)
+        return Description("kubernetes", found.name, found.version, environment)
 
     def open_arena(self, world: World, name: str) -> KubernetesArena:
         self._check_permissions()
@@ -95,6 +96,13 @@ class KubernetesTarget:
             return self._api.items(path)
         except ApiError:
             return []
+
+    def _readable(self, path: str) -> dict[str, Any] | None:
+        """Return an object; None where it is not there, or not this account's to read."""
+        try:
+            return self._api.get(path)
+        except ApiError:
+            return None
 
     def _check_permissions(self) -> None:
         """Refuse to start what could not be finished, or could not be cleaned up afterwards."""

@@ -82,6 +82,47 @@ def test_whose_pods_enforce_is_told_too() -> None:
     assert detect.enforcing([proxy]) is None
 
 
+def felix(**spec: Any) -> dict[str, Any]:
+    return {"spec": spec}
+
+
+def proxied(mode: str) -> dict[str, Any]:
+    return {"data": {"config.conf": f"mode: {mode}\n"}}
+
+
+@pytest.mark.parametrize(
+    ("settings", "environment", "kube_proxy", "data_plane"),
+    [
+        (felix(), {}, proxied("iptables"), "iptables"),
+        (None, {}, proxied("ipvs"), "iptables"),
+        (felix(nftablesMode="Auto"), {}, proxied("iptables"), "iptables"),
+        (felix(nftablesMode="Auto"), {}, proxied("nftables"), "nftables"),
+        (felix(nftablesMode="Disabled"), {}, proxied("nftables"), "iptables"),
+        (felix(nftablesMode="Enabled"), {}, None, "nftables"),
+        (None, {"FELIX_NFTABLESMODE": "Enabled"}, proxied("iptables"), "nftables"),
+        (felix(bpfEnabled=True, nftablesMode="Enabled"), {}, None, "eBPF"),
+        (felix(bpfEnabled=True), {"FELIX_BPFENABLED": "false"}, proxied("iptables"), "iptables"),
+        (felix(), {"FELIX_BPFENABLED": "true"}, proxied("iptables"), "eBPF"),
+        (felix(), {}, proxied("nftables"), "unknown"),
+        (felix(), {}, None, "unknown"),
+    ],
+)
+def test_calico_s_data_plane_is_told_by_felix_s_settings(
+    settings: Any, environment: dict[str, str], kube_proxy: Any, data_plane: str
+) -> None:
+    agent = daemon_set("calico-node", "docker.io/calico/node:v3.28.5")
+    container = agent["spec"]["template"]["spec"]["containers"][0]
+    container["env"] = [{"name": name, "value": value} for name, value in environment.items()]
+    container["env"].append({"name": "NODENAME", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}})
+    assert detect.data_plane([agent], settings, kube_proxy) == data_plane
+
+
+def test_others_have_one_data_plane_or_it_is_unknown() -> None:
+    assert detect.data_plane([daemon_set("cilium", "cilium/cilium:v1")], None, None) == "eBPF"
+    assert detect.data_plane([daemon_set("azure-npm", "azure-npm:v1")], None, None) == "unknown"
+    assert detect.data_plane([daemon_set("kube-proxy", "kube-proxy:v1")], None, None) == "unknown"
+
+
 def test_what_is_not_known_is_unknown() -> None:
     assert detect.implementation([daemon_set("ciliumish", "example.com/not-cilium-at-all:v1")], [node()]) == (
         detect.Implementation("unknown", "")
@@ -116,6 +157,7 @@ def test_the_environment_names_what_differs_between_nodes() -> None:
     assert found["kernel"] == "6.1, 6.8"
     assert found["kube-proxy"] == "nftables"
     assert found["ip family"] == "IPv4"
+    assert found["data plane"] == "unknown"
 
 
 def test_both_families_are_told_from_the_nodes_pod_ranges() -> None:
