@@ -47,6 +47,7 @@ def _row(leg: Leg) -> dict[str, Any]:
     arguments += ["--kind-node-image", f"{_NODE_IMAGE}:{leg.kubernetes}"]
     arguments += ["--mode", pin.mode] if pin.mode else []
     arguments += [word for feature in pin.unsupported for word in ("--unsupported", feature)]
+    arguments += [word for timeout in pin.timeouts for word in ("--timeout", timeout)]
     arguments += ["--waivers", in_the_project(pin.waivers)] if pin.waivers is not None else []
     return {
         "name": name,
@@ -54,6 +55,7 @@ def _row(leg: Leg) -> dict[str, Any]:
         "version": pin.version,
         "mode": pin.mode,
         "kubernetes": leg.kubernetes,
+        "ip_family": pin.ip_family,
         "host": pin.host,
         "arguments": shlex.join(arguments),
     }

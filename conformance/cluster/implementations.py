@@ -40,9 +40,11 @@ class Chart:
 class Pinned:
     """One version of an implementation, and how it gets onto a kind cluster.
 
-    `manifest` is a URL or a file; it is empty where there is a `chart`, or where kind itself brings the implementation. `then` are words for
-    kubectl once that is applied. `config` is the kind configuration that it needs, and `waivers` the file of its known deviations, if it has one.
-    `mode` is how it is operated, where there is more than one way; `host` what it needs of the machine that the nodes run on, for people.
+    `manifest` is a URL or a file; it is empty where there is a `chart`, or where kind itself brings the implementation. `nodes` are
+    commands that are run on every node first, and `then` words for kubectl at the end. `config` is the kind configuration that it needs, and
+    `waivers` the file of its known deviations, if it has one. `mode` is how it is operated, where there is more than one way; `ip_family` what
+    addresses pods have; `host` what it needs of the machine that the nodes run on, for people. `timeouts` are other than the
+    usual ones, as `settle=5`: only a negative control has any.
     """
 
     name: str
@@ -51,11 +53,14 @@ class Pinned:
     rollouts: tuple[Rollout, ...]
     config: Path
     chart: Chart | None = None
+    nodes: tuple[tuple[str, ...], ...] = ()
     then: tuple[tuple[str, ...], ...] = ()
     waivers: Path | None = None
     unsupported: tuple[str, ...] = ()
     mode: str = ""
+    ip_family: str = "IPv4"
     host: str = ""
+    timeouts: tuple[str, ...] = ()
 
 
 def names() -> tuple[str, ...]:
@@ -92,19 +97,22 @@ def _read(folder: Path, table: Mapping[str, Any]) -> Pinned:
     manifest = table.get("manifest", "")
     chart = table.get("chart")
     return Pinned(
-        table["name"],
-        table["version"],
-        str(folder / manifest) if manifest and "://" not in manifest else manifest,
-        tuple(Rollout(each["namespace"], each["resource"]) for each in table.get("rollouts", ())),
-        _nearest(folder, KIND_CONFIG) or kind_config(),
-        Chart(chart["name"], chart["repository"], chart["namespace"], tuple(chart.get("values", ())))
+        name=table["name"],
+        version=table["version"],
+        manifest=str(folder / manifest) if manifest and "://" not in manifest else manifest,
+        rollouts=tuple(Rollout(each["namespace"], each["resource"]) for each in table.get("rollouts", ())),
+        config=_nearest(folder, KIND_CONFIG) or kind_config(),
+        chart=Chart(chart["name"], chart["repository"], chart["namespace"], tuple(chart.get("values", ())))
         if chart
         else None,
-        tuple(tuple(words) for words in table.get("then", ())),
-        _nearest(folder, _WAIVERS),
-        tuple(table.get("unsupported", ())),
-        table.get("mode", ""),
-        table.get("host", ""),
+        nodes=tuple(tuple(words) for words in table.get("nodes", ())),
+        then=tuple(tuple(words) for words in table.get("then", ())),
+        waivers=_nearest(folder, _WAIVERS),
+        unsupported=tuple(table.get("unsupported", ())),
+        mode=table.get("mode", ""),
+        ip_family=table.get("ip-family", "IPv4"),
+        host=table.get("host", ""),
+        timeouts=tuple(table.get("timeouts", ())),
     )
 
 

@@ -222,6 +222,7 @@ def _make(cluster: Cluster, config: Path, pinned: Pinned, options: KindOptions) 
         _too_slow_a_start,
         timeouts.start_again,
     )
+    _prepare_nodes(cluster, pinned, timeouts)
     _install(cluster, pinned, timeouts)
     _bring_image(cluster, options)
     try:
@@ -233,6 +234,16 @@ def _make(cluster: Cluster, config: Path, pinned: Pinned, options: KindOptions) 
         ) from error
     if options.keep:
         _export_to_user(cluster, timeouts)
+
+
+def _prepare_nodes(cluster: Cluster, pinned: Pinned, timeouts: KindTimeouts) -> None:
+    """Run on every node what the implementation needs there; with kind, a node is a container."""
+    if not pinned.nodes:
+        return
+    nodes = run("listing the nodes", KIND, "get", "nodes", "--name", cluster.name, timeout=timeouts.delete)
+    for node in nodes.split():
+        for words in pinned.nodes:
+            run(f"preparing {node} for {pinned.name}", ENGINE, "exec", node, *words, timeout=timeouts.install)
 
 
 def _install(cluster: Cluster, pinned: Pinned, timeouts: KindTimeouts) -> None:

@@ -28,6 +28,9 @@ def test_the_projects_own_legs_can_be_run_as_they_are_printed(command: Command) 
         words = shlex.split(leg["arguments"])
         for file in (words[number + 1] for number, word in enumerate(words) if word == "--waivers"):
             assert (PROJECT / file).is_file()
+    assert {leg["ip_family"] for leg in legs} == {"IPv4", "IPv4 and IPv6"}
+    patient = [leg["implementation"] for leg in legs if "--timeout" not in leg["arguments"]]
+    assert {leg["implementation"] for leg in legs} - set(patient) == {"flannel", "plain"}
     calico = next(leg for leg in legs if leg["implementation"] == "calico")
     assert calico["arguments"] == (
         "--target kind --kind-plugin calico --kind-node-image kindest/node:v1.34.0 --mode iptables "

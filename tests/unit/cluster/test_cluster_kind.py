@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import yaml
 
 from conformance.casefile.waivers import load_waivers
 from conformance.cluster import access, implementations, kind
@@ -23,6 +24,7 @@ _PROGRAM = """#!/bin/sh
 echo "$(basename "$0") $*" >> "{folder}/calls"
 case "$(basename "$0") $*" in
   "kind get clusters") cat "{folder}/clusters" ;;
+  "kind get nodes"*) echo "one two" ;;
   "helm template"*) echo "kind: Rendered" ;;
   {fails}) echo "it went wrong" >&2; exit 1 ;;
 esac
@@ -172,6 +174,8 @@ def test_every_implementation_is_pinned(name: str) -> None:
     assert pinned.config.is_file()
     assert not pinned.waivers or load_waivers(pinned.waivers) is not None
     assert set(pinned.unsupported) <= set(FEATURES)
+    networking = yaml.safe_load(pinned.config.read_text()).get("networking", {})
+    assert pinned.ip_family == {"dual": "IPv4 and IPv6", "ipv6": "IPv6"}.get(networking.get("ipFamily"), "IPv4")
 
 
 def test_a_mode_of_an_implementation_has_its_own_files_or_those_of_the_usual_mode() -> None:
@@ -188,6 +192,14 @@ def test_what_a_manifest_leaves_open_is_said_to_kubectl(programs: Callable[..., 
     assert made.calls[applied + 1].endswith(
         "--namespace kube-system set env daemonset/calico-node FELIX_NFTABLESMODE=Enabled"
     )
+
+
+def test_what_nodes_need_is_brought_to_each_before_anything_is_applied(programs: Callable[..., Programs]) -> None:
+    made = programs()
+    kind.create(KindOptions(run="abc123", plugin="flannel", image="probe:1"))
+    prepared = [number for number, call in enumerate(made.calls) if call.startswith("docker exec")]
+    assert [made.calls[number].split()[2] for number in prepared] == ["one", "two"]
+    assert prepared[-1] < next(number for number, call in enumerate(made.calls) if " apply " in call)
 
 
 def test_a_chart_is_rendered_and_applied(programs: Callable[..., Programs]) -> None:
