@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from conformance.model.record import cases_to_come
 from conformance.report import totals
+from conformance.report.alignment import PLACES
 from conformance.report.markdown import table
 
 if TYPE_CHECKING:
@@ -22,8 +23,6 @@ PROFILE = "NetworkPolicy"
 #: Verdicts that are no statement about the implementation.
 _UNJUDGED = {"error", "skipped", "notrun"}
 _TIERS = ("core", "extended")
-#: Options that say where a run was made, and nothing about what was tested.
-_PLACES = {"context", "kubeconfig", "kind-name", "run", "report", "junit"}
 
 
 def conformance_report(record: Record) -> dict[str, Any]:
@@ -148,7 +147,7 @@ def command(options: Mapping[str, str | list[str]]) -> str:
     """Return the command of a run: options that say where it was made stand as they must be filled in."""
     words = ["netpol-conformance", "run"]
     for name, value in options.items():
-        if name in _PLACES:
+        if name in PLACES:
             continue
         words += _option(name, value)
     if options.get("context"):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from conformance.errors import RecordError
 from conformance.report import totals
+from conformance.report.alignment import SAME_QUESTION, differences
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
 
 #: What stands where a record has no line for a case: its run was cut off.
 NO_DATA = "no data"
-#: What must be the same for verdicts of several runs to be about the same question.
-_ALIGNED = ("suite_version", "case_set", "cases")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,16 +80,16 @@ def _shards(records: Mapping[str, Record]) -> Iterator[str]:
 
 
 def _unaligned(records: Mapping[str, Record]) -> Iterator[str]:
-    headers: dict[str, Mapping[str, Any]] = {name: {**record.header} for name, record in records.items()}
-    if not headers:
+    if not records:
         yield "there is none"
         return
-    (first, reference), *others = headers.items()
-    for name, header in others:
-        for what in _ALIGNED:
-            here, there = reference[what], header[what]
-            if here != there:
-                yield f"{what.replace('_', ' ')}: {here} in {first}, {there} in {name}"
+    headers: dict[str, Mapping[str, Any]] = {name: {**record.header} for name, record in records.items()}
+    yield from differences(
+        {
+            name: {what.replace("_", " "): str(header[what]) for what in SAME_QUESTION}
+            for name, header in headers.items()
+        }
+    )
 
 
 def _doubled(records: Mapping[str, Record]) -> Iterator[str]:

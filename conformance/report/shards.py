@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from conformance.errors import RecordError
 from conformance.model.record import Footer, Header, Record
+from conformance.report.alignment import PLACES, SAME_QUESTION, differences
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -17,9 +18,7 @@ if TYPE_CHECKING:
     from conformance.model.record import CaseLine, ShardLine
 
 #: What must be the same in all shards, for their verdicts to be about one thing; `environment` and `options` are looked at one by one.
-_SAME = ("suite_version", "case_set", "cases", "target", "implementation", "implementation_version", "mode")
-#: Options that say where a shard ran, and what it called itself. They may differ; what differs is not of the whole run.
-_PLACES = {"context", "kubeconfig", "kind-name", "run", "report", "keep"}
+_SAME = (*SAME_QUESTION, "target", "implementation", "implementation_version", "mode")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +39,7 @@ def put_together(records: Mapping[str, Record], *, partial: bool = False) -> Rec
     parts = [_Part(name, shard, each) for name, each in records.items() if (shard := each.header["shard"]) is not None]
     of_whole_runs = [name for name in records if name not in {each.name for each in parts}]
     _refuse([f"{name} is of a whole run, and not of a shard" for name in of_whole_runs])
-    _refuse(list(_differences(parts)))
+    _refuse(list(differences({each.name: _identity(each) for each in parts})))
     _refuse(list(_doubled(parts)))
     if not partial:
         hint = "run what is missing with --shard, or put together what there is with --partial"
@@ -60,18 +59,6 @@ def _refuse(problems: Sequence[str], hint: str | None = None) -> None:
         raise RecordError("these records do not make one run", causes=problems, hint=hint)
 
 
-def _differences(parts: Sequence[_Part]) -> Iterator[str]:
-    """Say what is not the same in a record as in the first."""
-    first, *others = parts
-    reference = _identity(first)
-    for other in others:
-        found = _identity(other)
-        for what in (*reference, *(found.keys() - reference.keys())):
-            here, there = reference.get(what), found.get(what)
-            if here != there:
-                yield f"{what}: {_shown(here)} in {first.name}, {_shown(there)} in {other.name}"
-
-
 def _identity(part: _Part) -> dict[str, str]:
     """Return what is the same in all shards of a run, with a person's words for it."""
     header: Mapping[str, Any] = part.record.header
@@ -82,14 +69,10 @@ def _identity(part: _Part) -> dict[str, str]:
         **{
             f"option {name}": value if isinstance(value, str) else ", ".join(value)
             for name, value in header["options"].items()
-            if name not in {*_PLACES, "shard"}
+            if name not in {*PLACES, "shard"}
         },
         "unsupported features": ", ".join(sorted(header["unsupported"])),
     }
-
-
-def _shown(value: str | None) -> str:
-    return value or "none"
 
 
 def _doubled(parts: Sequence[_Part]) -> Iterator[str]:
