@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from conformance.cluster.pods import Placed, Pods
     from conformance.model.world import Pod
 
-#: A node's first range is often of 64 addresses; where it is larger, the case is not worth the time.
-_AT_ONCE, _ROUNDS = 12, 8
+#: How many pods are made in each round. A node's first range is often of 64 addresses; where it is larger, the case is not worth the time.
+#: Addresses often go round: with rounds of one size the new pod could be given only those again that it had itself, for ever.
+_ROUNDS = (12, 13, 11, 14, 10, 12, 9, 15)
+_AT_ONCE = max(_ROUNDS)
 
 
 class EndedPods:
@@ -36,13 +38,13 @@ class EndedPods:
         """
         alike = self._alike.setdefault(ended.ref, [])
         addresses = set(ended.addresses)
-        for _ in range(_ROUNDS):
+        for count in _ROUNDS:
             self._pods.create(wanting, ActionFailed, from_start)
             placed = self._pods.wait([wanting], ActionFailed)[wanting.ref]
             if addresses.intersection(placed.addresses):
                 return placed
             self._pods.delete(wanting, ActionFailed)
-            more = [replace(ended, name=f"{ended.name}-{len(alike) + number}") for number in range(_AT_ONCE)]
+            more = [replace(ended, name=f"{ended.name}-{len(alike) + number}") for number in range(count)]
             alike.extend(more)
             with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
                 list(pool.map(lambda pod: self._pods.create(pod, ActionFailed), more))

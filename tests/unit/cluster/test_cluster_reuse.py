@@ -53,6 +53,12 @@ def test_the_address_is_one_of_pods_like_it_that_have_ended() -> None:
     assert len(ring.deleted) == len(ring.placed) - 1
 
 
+@pytest.mark.parametrize("size", range(16, 81))
+def test_it_comes_round_in_a_range_of_any_size(size: int) -> None:
+    """In rounds of always the same size the new pod got none but its own addresses again, with as many free as a multiple of that and one."""
+    EndedPods(Ring(size)).address_of(JOB, OTHER)  # type: ignore[arg-type]
+
+
 def test_a_pod_that_is_made_anew_for_its_address_tries_flows_from_its_start_all_the_same() -> None:
     ring = Ring(size=30)
     EndedPods(ring).address_of(JOB, OTHER, ["10.0.0.9:80/TCP"])  # type: ignore[arg-type]
