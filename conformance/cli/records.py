@@ -161,9 +161,10 @@ def _rendered(record: Record, output_format: ReportFormat) -> str:
 
             return run_page(record, manifest_text)
         case ReportFormat.MARKDOWN:
+            from conformance.casefile.manifest_text import manifest_text  # noqa: PLC0415 -- as above
             from conformance.report.markdown import markdown  # noqa: PLC0415 -- as above
 
-            return markdown(record)
+            return markdown(record, manifest_text)
         case ReportFormat.JUNIT:
             from conformance.report.junit import junit  # noqa: PLC0415 -- as above
 

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from conformance.model.decision import Decision, DirectionDecision, Evidence
 
 _PEERS = {Direction.INGRESS: "from", Direction.EGRESS: "to"}
+_WAYS = {Direction.INGRESS: "into", Direction.EGRESS: "out of"}
 
 
 def explain(decision: Decision) -> tuple[str, ...]:
@@ -26,7 +27,7 @@ def side_sentence(side: DirectionDecision) -> str:
     if side.depending and not side.allowed:
         return f"{side.pod}: whether {_rule(side.depending[0])} matches depends on the source, which a node port may rewrite"
     if side.allowed:
-        return f"{side.pod} may: {_rule(side.matching[0])} matches"
+        return f"{_rule(side.matching[0])} lets it {_WAYS[side.direction]} {side.pod}"
     policies = ", ".join(f"{each.policy} ({each.location})" for each in side.selecting)
     return f"{side.pod} is isolated for {direction} by {policies}, and no {direction} rule matches"
 

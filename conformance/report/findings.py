@@ -23,20 +23,29 @@ _SEEN = {
 
 
 class Group(NamedTuple):
-    """Flows that differ in the same way."""
+    """Flows that differ in the same way; `decided_by` are the policies and rules by which they must be otherwise."""
 
     verdict: str
     expected: str
     observed: str
     detail: str
-    why: tuple[str, ...] = ()
+    decided_by: tuple[tuple[str, str, int | None], ...] = ()
 
     @property
     def sentence(self) -> str:
         """Such as `LEAK: must be blocked, but passed`."""
         detail = f" ({self.detail})" if self.detail else ""
-        times = "at times " if self.verdict == "unstable" else ""
-        return f"{self.verdict.upper()}: {_MUST[self.expected]}, but {times}{_SEEN[self.observed]}{detail}"
+        when = "at times " if self.verdict == "unstable" else ""
+        return f"{self.verdict.upper()}: {self.must}, but {when}{_SEEN[self.observed]}{detail}"
+
+    @property
+    def must(self) -> str:
+        """Such as `must be blocked`."""
+        return _MUST[self.expected]
+
+
+def times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
 
 
 def in_short(line: CaseLine) -> str:
@@ -47,12 +56,12 @@ def in_short(line: CaseLine) -> str:
         if step["findings"]:
             counts = Counter(finding["verdict"] for finding in step["findings"])
             words = ", ".join(f"{count} {verdict}" for verdict, count in counts.most_common())
-            return f"step {step['name']!r}: {len(step['findings'])} of {step['cells']} flows differ: {words}"
+            return f"{words} of {step['cells']} flows in step {step['name']!r}"
     return line["waiver"] or line["verdict"]
 
 
 def grouped(findings: Sequence[FindingLine]) -> Mapping[Group, Sequence[FindingLine]]:
-    """Put flows together that differ in the same way for the same reason; where that gives too many, only in the same way."""
+    """Put flows together that differ in the same way and are decided by the same rules; where that gives too many, only in the same way."""
     groups: dict[Group, list[FindingLine]] = defaultdict(list)
     for finding in findings:
         groups[_group(finding)].append(finding)
@@ -60,12 +69,12 @@ def grouped(findings: Sequence[FindingLine]) -> Mapping[Group, Sequence[FindingL
         return groups
     wider: dict[Group, list[FindingLine]] = defaultdict(list)
     for group, members in groups.items():
-        wider[group._replace(why=())].extend(members)
+        wider[group._replace(decided_by=())].extend(members)
     return wider
 
 
 def places(findings: Iterable[FindingLine]) -> Iterator[str]:
-    """Yield `x/a, y/b -> x/c:80,81/TCP`, with all sources in one line that differ in the same ports of one destination."""
+    """Yield `x/a, y/b -> x/c:80,81/TCP`, with all sources in one line that differ in the same ports; of several destinations, ` on 80/TCP`."""
     by_family: dict[str, list[str]] = defaultdict(list)
     for finding in findings:
         flow, over, family = finding["flow"].partition(" over ")
@@ -75,8 +84,15 @@ def places(findings: Iterable[FindingLine]) -> Iterator[str]:
 
 
 def reasons(findings: Iterable[FindingLine]) -> Sequence[str]:
-    """Return why these flows must be otherwise, each sentence once."""
-    return list(dict.fromkeys(reason for finding in findings for reason in finding["why"]))
+    """Return why these flows must be otherwise, each sentence once; those that name a line come first."""
+    found = dict.fromkeys(reason for finding in findings for reason in finding["why"])
+    return sorted(found, key=lambda reason: "(" not in reason)
+
+
+def deciding(findings: Iterable[FindingLine]) -> Sequence[str]:
+    """Return the policies that decide these flows: those of a rule that matches, and where there is none, those that isolate."""
+    policies = dict.fromkeys(each[0] for finding in findings for each in _decided_by(finding))
+    return list(policies)
 
 
 def ends(flow: str) -> tuple[str, str, str]:
@@ -87,7 +103,15 @@ def ends(flow: str) -> tuple[str, str, str]:
 
 
 def _group(finding: FindingLine) -> Group:
-    return Group(finding["verdict"], finding["expected"], finding["observed"], finding["detail"], tuple(finding["why"]))
+    return Group(
+        finding["verdict"], finding["expected"], finding["observed"], finding["detail"], tuple(_decided_by(finding))
+    )
+
+
+def _decided_by(finding: FindingLine) -> Iterator[tuple[str, str, int | None]]:
+    for each in finding["evidence"]:
+        if finding["expected"] == "blocked" or each["rule"] is not None:
+            yield each["policy"], each["direction"], each["rule"]
 
 
 def _joined(flows: Iterable[str]) -> Iterator[str]:
@@ -102,7 +126,7 @@ def _joined(flows: Iterable[str]) -> Iterator[str]:
     for (destination, shared), found in sources.items():
         destinations[", ".join(found), shared].append(destination)
     for (found_sources, shared), found in destinations.items():
-        yield f"{found_sources} -> {', '.join(found)}:{shared}"
+        yield f"{found_sources} -> {', '.join(found)}{' on ' if len(found) > 1 else ':'}{shared}"
 
 
 def _ports(texts: Sequence[str]) -> str:

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 from conformance.report import totals
 from conformance.report.findings import in_short
+from conformance.report.policies import deciding_manifests
 from conformance.report.terminal import case_steps
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from conformance.model.record import CaseLine, Record
+    from conformance.report.policies import AsText
 
 #: What GitHub takes of one step's summary is 1 MiB; a longer one is not shown at all.
 MOST_BYTES = 1_000_000
@@ -20,14 +22,14 @@ _LEFT_FOR_THE_REST = 20_000
 _MOST_NAMED = 500
 
 
-def markdown(record: Record, most: int = MOST_BYTES) -> str:
-    """Return the page of a run, of at most so many bytes: cases that have no room are named."""
+def markdown(record: Record, as_yaml: AsText, most: int = MOST_BYTES) -> str:
+    """Return the page of a run, of at most so many bytes: cases that have no room are named. `as_yaml` writes a manifest."""
     head = "\n".join(_head(record))
     room = most - len(head.encode()) - _LEFT_FOR_THE_REST
-    wrong = sorted((line for line in record.cases if line["verdict"] in totals.WRONG), key=_order)
+    wrong = totals.wrong(record.cases)
     pages: list[str] = []
     for line in wrong:
-        page = "\n".join(_case(line))
+        page = "\n".join(_case(line, as_yaml))
         room -= len(page.encode())
         if room < 0:
             break
@@ -52,21 +54,19 @@ def _text(text: str) -> str:
     return html.escape(text, quote=False).replace("|", "\\|").replace("*", "\\*").replace("_", "\\_").replace("\n", " ")
 
 
-def _order(line: CaseLine) -> tuple[int, str, str]:
-    return totals.WRONG.index(line["verdict"]), line["tier"], line["id"]
-
-
 def _head(record: Record) -> Iterator[str]:
     header, cases = record.header, record.cases
     yield f"# NetworkPolicy conformance of {_text(totals.title(header))}"
     yield ""
     yield _verdict(record)
     yield ""
+    tiers = totals.by_tier(cases)
+    seen = [verdict for verdict in totals.VERDICTS if any(counts[verdict] for counts in tiers.values())]
     rows = [
-        (tier, *(str(each) for each in (sum(counts.values()), *(counts[verdict] for verdict in totals.VERDICTS))))
-        for tier, counts in totals.by_tier(cases).items()
+        (tier, *(str(each) for each in (sum(counts.values()), *(counts[verdict] for verdict in seen))))
+        for tier, counts in tiers.items()
     ]
-    yield from table(("tier", "cases", *totals.VERDICTS), rows, numbers=len(totals.VERDICTS) + 1)
+    yield from table(("tier", "cases", *seen), rows, numbers=len(seen) + 1)
     yield ""
     facts = {"target": header["target"], **header["environment"]}
     yield ", ".join(f"{_text(name)}: {_text(value)}" for name, value in facts.items() if value)
@@ -91,21 +91,29 @@ def _cases(count: int) -> str:
     return f"{count} case{'s are' if count != 1 else ' is'}"
 
 
-def _case(line: CaseLine) -> Iterator[str]:
+def _case(line: CaseLine, as_yaml: AsText) -> Iterator[str]:
     named = f"<b>{line['verdict'].upper()} {line['id']}</b> {html.escape(line['requirement'])}"
-    yield f"<details><summary>{named}</summary>"
+    yield f"<details><summary>{named}<br>{html.escape(in_short(line))}</summary>"
     yield ""
-    yield f"{_text(in_short(line))}."
     yield f"`{line['path']}`, [specification]({line['spec']})"
     yield ""
     told = [*([f"hint: {line['hint']}"] if line["hint"] else ()), *line["notes"], *case_steps(line)]
-    if told:
-        yield "```text"
-        yield from (each.replace("```", "'''") for each in told)
-        yield "```"
-    yield ""
+    yield from _block("text", told)
+    for number, step in enumerate(line["steps"]):
+        if manifests := deciding_manifests(line, number):
+            yield f"What decides in step {_text(repr(step['name']))}:"
+            yield ""
+            yield from _block("yaml", "---\n".join(map(as_yaml, manifests)).splitlines())
     yield "</details>"
     yield ""
+
+
+def _block(language: str, lines: Sequence[str]) -> Iterator[str]:
+    if lines:
+        yield f"```{language}"
+        yield from (each.replace("```", "'''") for each in lines)
+        yield "```"
+        yield ""
 
 
 def _without_room(lines: Sequence[CaseLine]) -> Iterator[str]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from conformance.model.record import cases_to_come
 from conformance.report import totals
-from conformance.report.findings import MOST_GROUPS, grouped, in_short, places, reasons
+from conformance.report.findings import MOST_GROUPS, grouped, in_short, places, reasons, times
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -51,7 +51,7 @@ def _step(step: StepLine) -> Iterator[str]:
     findings = step["findings"]
     yield (
         f"step {step['name']!r}: {len(findings)} of {step['cells']} flows are not as they must be "
-        f"({step['seconds']:.1f} s, {step['readings']} readings)"
+        f"(read {times(step['readings'])} in {step['seconds']:.1f} s)"
     )
     groups = grouped(findings)
     for group, members in list(groups.items())[:MOST_GROUPS]:
@@ -59,7 +59,11 @@ def _step(step: StepLine) -> Iterator[str]:
         yield from _limited(
             [f"    {place}" for place in places(members)], _MOST_PLACES, "    ... and {} more such lines"
         )
-        yield from (f"    because {reason}" for reason in reasons(members)[: max(_MOST_REASONS, len(group.why))])
+        yield from _limited(
+            [f"    {group.must} because {reason}" for reason in reasons(members)],
+            max(_MOST_REASONS, len(group.decided_by)),
+            "    ... and {} more such reasons",
+        )
     if len(groups) > MOST_GROUPS:
         yield f"  ... and {len(groups) - MOST_GROUPS} more groups of flows: see the record"
     if step["commands"]:
@@ -75,8 +79,8 @@ def _limited(lines: Sequence[str], most: int, rest: str) -> Iterator[str]:
 
 def run_text(record: Record) -> str:
     """Return a whole run: what a person needs to know of each case that did not do as it must, and the sum."""
-    wrong = [line for line in record.cases if line["verdict"] in totals.WRONG]
-    return "\n".join([*(f"{case_text(line)}\n" for line in wrong), *summary(record.header, record.cases)])
+    wrong = [f"{case_text(line)}\n" for line in totals.wrong(record.cases)]
+    return "\n".join([*wrong, *summary(record.header, record.cases)])
 
 
 def summary(header: Header, lines: Sequence[CaseLine]) -> Iterator[str]:

@@ -43,6 +43,12 @@ def in_words(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{counts[verdict]} {verdict}" for verdict in VERDICTS if counts.get(verdict))
 
 
+def wrong(lines: Iterable[CaseLine]) -> Sequence[CaseLine]:
+    """Return what a reader has to act on, in the one order in which it is told everywhere."""
+    found = [line for line in lines if line["verdict"] in WRONG]
+    return sorted(found, key=lambda line: (WRONG.index(line["verdict"]), line["path"], line["id"]))
+
+
 def waived_for_nothing(lines: Iterable[CaseLine]) -> Sequence[str]:
     """Return the ids of cases that pass although they are waived."""
     return [line["id"] for line in lines if line["verdict"] == "pass" and line["waiver"]]

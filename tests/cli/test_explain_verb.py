@@ -115,7 +115,7 @@ def test_an_allowed_flow_with_the_rule_and_what_would_block_it(command: Command,
     assert ended.out.splitlines() == [
         "ALLOWED shop/new -> shop/web:8080/TCP",
         "  + shop/new is not isolated for egress: no policy selects it",
-        "  + shop/web may: shop/web ingress[0].from[0] with ports[0] (k8s/deep/policies.yml:16:7) matches",
+        "  + shop/web ingress[0].from[0] with ports[0] (k8s/deep/policies.yml:16:7) lets it into shop/web",
         "  it would be blocked by any of these:",
         "    - a policy in shop that selects shop/new, with Egress among its policyTypes and no rule that matches",
         "    - this rule narrowed or removed, and nothing else that lets it pass: shop/web ingress[0] (k8s/deep/policies.yml:16:7)",

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from conformance.report.findings import ends, grouped, in_short, places, reasons
+from conformance.report.findings import ends, grouped, places, reasons, times
+from conformance.report.policies import deciding_manifests
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Sequence
 
     from conformance.model.record import CaseLine, ChangeLine, FindingLine, StepLine
-
-    AsText = Callable[[Mapping[str, Any]], str]
+    from conformance.report.policies import AsText
 
 #: How a cell is drawn that is not as it must be, by the verdict on it.
 _SEEN = {"leak": ".", "break": "X", "unstable": "~", "unknown": "?"}
@@ -23,14 +23,19 @@ def evidence(line: CaseLine, as_yaml: AsText) -> dict[str, Any]:
     return {
         "id": line["id"],
         "verdict": line["verdict"],
-        "short": in_short(line) if line["verdict"] != "pass" else "",
         "requirement": line["requirement"],
         "spec": line["spec"],
         "path": line["path"],
         "hint": line["hint"],
         "notes": line["notes"],
         "setup": [_change(each, as_yaml) for each in line["setup"]],
-        "steps": [_step(step, as_yaml) for step in line["steps"]],
+        "steps": [
+            {
+                **_step(step, as_yaml),
+                "deciding": [as_yaml(each).rstrip() for each in deciding_manifests(line, number)],
+            }
+            for number, step in enumerate(line["steps"])
+        ],
     }
 
 
@@ -46,7 +51,7 @@ def _step(step: StepLine, as_yaml: AsText) -> dict[str, Any]:
         "destinations": step["matrix"]["destinations"],
         "grids": _grids(step),
         "findings": [
-            {"what": group.sentence, "flows": list(places(members)), "because": reasons(members)}
+            {"what": group.sentence, "flows": list(places(members)), "must": group.must, "because": reasons(members)}
             for group, members in grouped(step["findings"]).items()
         ],
         "numbers": _numbers(step),
@@ -80,12 +85,12 @@ def _observed(step: StepLine, expected: Sequence[str], findings: Sequence[Findin
 
 
 def _numbers(step: StepLine) -> str:
-    said = [f"{step['cells']} flows, read {step['readings']} times in {step['seconds']:.1f} s"]
+    said = [f"{step['cells']} flows, read {times(step['readings'])} in {step['seconds']:.1f} s"]
     if step["latency_slowest"] is not None:
         said.append(
             f"changes showed after {step['latency_median']:.2f} s (median), {step['latency_slowest']:.2f} s (slowest)"
         )
     if step["findings"]:
-        attempts = [finding["attempts"] for finding in step["findings"]]
-        said.append(f"what differs was read {min(attempts)} to {max(attempts)} times")
+        least, *_, most = sorted(2 * [finding["attempts"] for finding in step["findings"]])
+        said.append(f"what differs was read {f'{least} to ' if least < most else ''}{times(most)}")
     return "; ".join(said)

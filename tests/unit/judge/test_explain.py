@@ -55,19 +55,19 @@ CLOSED_OUT, CLOSED_IN = side(OUT, policies=("x/p",)), side(IN, policies=("y/q", 
         pytest.param(
             (side(OUT, rule("x/p", OUT, peer=2, port=0), policies=("x/p",)), OPEN_IN),
             (
-                "x/a may: x/p egress[1].to[2] with ports[0] (case.yaml:14:11) matches",
+                "x/p egress[1].to[2] with ports[0] (case.yaml:14:11) lets it out of x/a",
                 "y/b is not isolated for ingress: no policy selects it",
             ),
             id="peer and port",
         ),
         pytest.param(
             (side(IN, rule("y/q", IN, peer=0), rule("y/r", IN), policies=("y/q", "y/r")),),
-            ("y/b may: y/q ingress[1].from[0] (case.yaml:14:11) matches",),
+            ("y/q ingress[1].from[0] (case.yaml:14:11) lets it into y/b",),
             id="one rule is enough",
         ),
         pytest.param(
             (side(IN, rule("y/q", IN), policies=("y/q",)),),
-            ("y/b may: y/q ingress[1] (case.yaml:14:11) matches",),
+            ("y/q ingress[1] (case.yaml:14:11) lets it into y/b",),
             id="a rule without peers and ports",
         ),
     ],

@@ -169,7 +169,7 @@ def test_the_oldest_record_that_was_ever_written_is_read_as_one_of_now() -> None
     assert (record.header["format"], record.header["shard"], record.header["mode"]) == (FORMAT, None, "default")
     assert record.footer is not None
     assert run_page(record, str)
-    assert "No case fails" in markdown(record)
+    assert "No case fails" in markdown(record, str)
 
 
 def test_a_record_of_a_later_version_is_refused_with_what_can_be_read(tmp_path: Path) -> None:

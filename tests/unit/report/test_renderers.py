@@ -35,6 +35,10 @@ EMPTY = Record(header(cases=3), (), None)
 ALL_PASS = Record(header(cases=2), (case(), case(id="M2XW", tier="extended")), sample().footer)
 
 
+def summary_page(record: Record) -> str:
+    return markdown(record, manifest_text)
+
+
 def html_page(record: Record) -> str:
     return run_page(record, manifest_text)
 
@@ -47,7 +51,7 @@ def badge_text(record: Record) -> str:
     return json.dumps([badge(record), badge(record, "extended")], indent=1)
 
 
-RENDERERS = [run_text, markdown, junit, yaml_report, readme, badge_text, html_page]
+RENDERERS = [run_text, summary_page, junit, yaml_report, readme, badge_text, html_page]
 
 
 @pytest.mark.parametrize("render", RENDERERS)
@@ -129,15 +133,15 @@ def test_a_badge_promises_nothing_that_was_not_seen(verdicts: list[str], message
 
 def test_markdown_stays_below_the_size_that_is_shown_and_names_what_has_no_room() -> None:
     wrong = [case(id=f"A{number:03}", verdict="fail", reason="x" * 3000) for number in range(900)]
-    page = markdown(Record(header(cases=900), tuple(wrong), None), most=100_000)
+    page = markdown(Record(header(cases=900), tuple(wrong), None), str, most=100_000)
     assert 70_000 < len(page.encode()) <= 100_000
     shown = page.count("<details>")
     assert re.search(rf"There is no room for {900 - shown} more: FAIL A0{shown}", page)
 
 
 def test_in_markdown_no_text_of_a_record_is_markup() -> None:
-    page = markdown(sample())
-    assert "<b>*bold" not in re.sub("^```text$.*?^```$", "", page, flags=re.DOTALL | re.MULTILINE)
+    page = markdown(sample(), str)
+    assert "<b>*bold" not in re.sub("^```(text|yaml)$.*?^```$", "", page, flags=re.DOTALL | re.MULTILINE)
     assert page.count("<details>") == page.count("</details>") == 2
 
 

@@ -30,7 +30,7 @@ def test_a_failing_case_is_told_as_a_person_would_tell_it() -> None:
             expected="allowed",
             observed="rejected",
             detail="Connection refused",
-            why=["x/a may: x/deny ingress[0].from[0] (deny.yaml:17:11) matches"],
+            why=["x/deny ingress[0].from[0] (deny.yaml:17:11) lets it into x/a"],
         )
         for port in ("80/TCP", "81/UDP")
     ]
@@ -41,19 +41,19 @@ def test_a_failing_case_is_told_as_a_person_would_tell_it() -> None:
         steps=[step(name="open", readings=2), step(findings=[*leaks, *breaks], commands=commands)],
     )
     told = """
-        FAIL K7QD: step 'denied': 14 of 288 flows differ: 12 leak, 2 break
+        FAIL K7QD: 12 leak, 2 break of 288 flows in step 'denied'
         case:          cases/ingress/deny.yaml
         requirement:   A pod that a policy selects MUST NOT accept traffic that no policy allows.
         specification: https://example.org/spec
         note:          the next case gets fresh namespaces
 
-        step 'denied': 14 of 288 flows are not as they must be (30.8 s, 67 readings)
+        step 'denied': 14 of 288 flows are not as they must be (read 67 times in 30.8 s)
           LEAK: must be blocked, but passed
             y/b, z/a, z/c -> x/a:80,81/TCP,UDP
-            because x/a is isolated for ingress by x/deny (deny.yaml:14:9), and no ingress rule matches
+            must be blocked because x/a is isolated for ingress by x/deny (deny.yaml:14:9), and no ingress rule matches
           BREAK: must pass, but was refused (Connection refused)
             y/a -> x/a:80/TCP, 81/UDP
-            because x/a may: x/deny ingress[0].from[0] (deny.yaml:17:11) matches
+            must pass because x/deny ingress[0].from[0] (deny.yaml:17:11) lets it into x/a
           to see it by hand, in a run with --keep:
             echo '{}' | kubectl apply -f -
             kubectl exec b -- python3 -c '...'
@@ -105,7 +105,7 @@ def test_the_first_line_alone_is_enough_to_know_what_is_wrong() -> None:
     def first(line: CaseLine) -> str:
         return case_text(line).partition("\n")[0]
 
-    assert first(failing(finding())) == "FAIL K7QD: step 'denied': 1 of 288 flows differ: 1 leak"
+    assert first(failing(finding())) == "FAIL K7QD: 1 leak of 288 flows in step 'denied'"
     assert first(case(verdict="error", reason="no pods")) == "ERROR K7QD: no pods"
     assert first(case(verdict="waived", waiver="known since 2019")) == "WAIVED K7QD: known since 2019"
     assert first(case()) == "PASS K7QD: pass"
@@ -114,7 +114,30 @@ def test_the_first_line_alone_is_enough_to_know_what_is_wrong() -> None:
 def test_flows_that_differ_alike_are_one_line_whatever_their_order() -> None:
     flows = [f"{source} -> {destination}:{port}" for port in PORTS for source in PODS[3:] for destination in PODS[:3]]
     text = case_text(failing(*map(finding, flows)))
-    assert "    y/a, y/b, y/c, z/a, z/b, z/c -> x/a, x/b, x/c:80,81/TCP,UDP" in text.splitlines()
+    assert "    y/a, y/b, y/c, z/a, z/b, z/c -> x/a, x/b, x/c on 80,81/TCP,UDP" in text.splitlines()
+
+
+def test_flows_that_one_rule_decides_are_told_once_whoever_sends_them() -> None:
+    rule = "x/p ingress[0].from[0] (p.yaml:9:5) lets it into x/a"
+    decided = [{"policy": "x/p", "direction": "Ingress", "rule": 0, "peer": 0, "port": None, "at": "p.yaml:9:5"}]
+    breaks = [
+        finding(
+            f"{source} -> x/a:80/TCP",
+            verdict="break",
+            expected="allowed",
+            observed="dropped",
+            why=[f"{source} is not isolated for egress: no policy selects it", rule],
+            evidence=decided,
+        )
+        for source in PODS[3:]
+    ]
+    told = case_text(failing(*breaks)).splitlines()
+    assert [line for line in told if "BREAK" in line] == ["  BREAK: must pass, but got no answer"]
+    assert "    y/a, y/b, y/c, z/a, z/b, z/c -> x/a:80/TCP" in told
+    because = [line for line in told if "because" in line]
+    assert because[0] == f"    must pass because {rule}"
+    assert len(because) == 3
+    assert "    ... and 4 more such reasons" in told
 
 
 def test_ports_that_differ_unevenly_are_listed() -> None:

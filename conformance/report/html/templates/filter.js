@@ -11,7 +11,7 @@ function filter() {
     row.hidden = !shown;
     count += shown;
   }
-  document.getElementById("found").textContent = `${count} of ${rows.length} cases`;
+  document.getElementById("found").textContent = count < rows.length ? `${count} of ${rows.length} cases` : `${count} cases`;
 }
 
 document.addEventListener("click", (event) => {

@@ -1,5 +1,6 @@
 "use strict";
 const evidence = JSON.parse(document.getElementById("evidence").textContent);
+const again = document.getElementById("again").textContent;
 
 const MEANS = { ".": "passes", X: "is blocked", "~": "changes", "?": "could not be measured" };
 const CLASSES = { ".": "passes", X: "blocked", "~": "unstable", "?": "unknown" };
@@ -31,9 +32,8 @@ function grid(caption, step, shown, other) {
     });
     return made("tr", [made("th", source, { scope: "row" }), ...cells]);
   });
-  return made("table", [made("caption", caption), made("thead", made("tr", [made("td", ""), ...head])), made("tbody", body)], {
-    class: "grid",
-  });
+  const table = [made("thead", made("tr", [made("td", ""), ...head])), made("tbody", body)];
+  return made("figure", [made("figcaption", caption), made("table", table, { class: "grid", "aria-label": caption })]);
 }
 
 function grids(step) {
@@ -46,13 +46,21 @@ function grids(step) {
     return made("div", [must, grid(`${ports}: was seen`, step, each.observed, each.expected)], { class: "grids" });
   });
   const rest = agreeing.map((each) => grid(`${each.ports.join(", ")}: must be seen, and was`, step, each.expected, null));
-  return rest.length ? [...pairs, made("div", rest, { class: "grids" })] : pairs;
+  const legend = "Rows are sources, columns destinations, as namespace/pod. A dot passes, X is blocked" +
+    (pairs.length ? "; what differs is framed." : ".");
+  return [made("p", legend, { class: "short" }), ...pairs, ...(rest.length ? [made("div", rest, { class: "grids" })] : [])];
 }
 
 function finding(each) {
   const flows = made("pre", each.flows.join("\n"), { tabindex: 0 });
   const because = each.because.map((reason) => made("li", reason));
-  return made("div", [made("p", made("strong", each.what)), flows, made("p", "because"), made("ul", because)]);
+  return made("div", [made("p", made("strong", each.what)), flows, made("p", `${each.must} because`), made("ul", because)]);
+}
+
+function deciding(step) {
+  if (!step.deciding.length) return [];
+  const title = step.deciding.length > 1 ? "The policies that decide it:" : "The policy that decides it:";
+  return [made("p", title), ...step.deciding.map((each) => made("pre", each, { tabindex: 0 }))];
 }
 
 function step(each, number, many, folded) {
@@ -62,6 +70,7 @@ function step(each, number, many, folded) {
     : [];
   const parts = [
     ...each.findings.map(finding),
+    ...deciding(each),
     ...grids(each),
     ...changes("What this step changes:", each.changes),
     made("p", each.numbers, { class: "short" }),
@@ -75,7 +84,6 @@ function step(each, number, many, folded) {
 function page(shown) {
   const wrong = shown.steps.some((each) => each.findings.length);
   const told = [];
-  if (shown.short) told.push(made("p", made("strong", shown.short)));
   if (shown.hint) told.push(made("p", `What to do: ${shown.hint}`));
   for (const note of shown.notes) told.push(made("p", `Note: ${note}`));
   return [
@@ -83,6 +91,8 @@ function page(shown) {
     ...told,
     ...changes("Before the first step:", shown.setup),
     ...shown.steps.map((each, number, all) => step(each, number, all.length, wrong && !each.findings.length)),
+    made("p", "To run this case again:"),
+    made("pre", `${again} -k ${shown.id}`, { tabindex: 0 }),
   ];
 }
 
