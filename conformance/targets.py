@@ -49,8 +49,18 @@ class TargetOptions:
             raise UsageError(f"a run's name is 1 to 12 of a-z0-9, not {self.run!r}")
 
 
+def check(options: TargetOptions) -> None:
+    """Raise a UsageError where no target has that name, before anything is collected or started."""
+    kind, _, name = options.target.partition(":")
+    if kind not in {each.partition(":")[0] for each in NAMES}:
+        raise UsageError(f"no target is called {options.target!r}", hint=f"the targets are {', '.join(NAMES)}")
+    if kind == "mini":
+        _miniature(options, name)
+
+
 def make(options: TargetOptions) -> Target:
     """Make the target that the options name; UsageError for one that does not exist or lacks an option."""
+    check(options)
     kind, _, name = options.target.partition(":")
     makers: Mapping[str, Callable[[TargetOptions, str], Target]] = {
         "netns": _netns,
@@ -58,8 +68,6 @@ def make(options: TargetOptions) -> Target:
         "kind": _kind,
         "mini": _miniature,
     }
-    if kind not in makers:
-        raise UsageError(f"no target is called {options.target!r}", hint=f"the targets are {', '.join(NAMES)}")
     if options.workload != Workload.POD and kind not in {"kubernetes", "kind"}:
         raise UsageError(
             f"target {options.target} has no workload {options.workload}",

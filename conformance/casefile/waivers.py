@@ -6,14 +6,16 @@ waivers:
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from conformance.casefile.shape import found, items, mapping, strings, unknown_fields
+from conformance.casefile.shape import found, items, mapping, meant, strings, unknown_fields
 from conformance.casefile.source import read
 from conformance.model.waiver import Waiver
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from pathlib import Path
 
     from conformance.casefile.source import Path as SourcePath
@@ -28,8 +30,8 @@ _TEXTS = {
 _FIELDS = ("cases", *_TEXTS)
 
 
-def load_waivers(file: Path) -> tuple[Waiver, ...]:
-    """Read waivers; CaseFileError with every problem of the file."""
+def load_waivers(file: Path, known: Collection[str] | None = None) -> tuple[Waiver, ...]:
+    """Read waivers; CaseFileError with every problem of the file. `known` are the ids of all cases, where they are to be looked up."""
     source = read(file, str(file))
     fields = mapping(source, (), source.data)
     unknown_fields(source, (), fields, ("waivers",))
@@ -39,8 +41,11 @@ def load_waivers(file: Path) -> tuple[Waiver, ...]:
     for index, waiver in enumerate(waivers):
         earlier = {case for each in waivers[:index] for case in each.cases}
         for number, case in enumerate(waiver.cases):
+            place = ("waivers", index, "cases", number)
             if case in earlier:
-                source.complain(("waivers", index, "cases", number), f"{case} is waived already")
+                source.complain(place, f"{case} is waived already")
+            if known is not None and not any(replace(waiver, cases=(case,)).applies_to(each) for each in known):
+                source.complain(place, f"no case has the id {case}{meant(case, known)}")
     source.refuse_problems()
     return waivers
 

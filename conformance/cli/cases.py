@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from conformance.casefile.packaged import SUFFIXES
 from conformance.cli import given
 from conformance.cli.app import Paths, app, err, out
 from conformance.errors import CaseFileError, UsageError
@@ -56,7 +57,7 @@ def show(
     wanted: Annotated[
         list[str],
         typer.Argument(
-            metavar="ID...", help="ids, such as K7QD or 'XG22-*'; or case files, in which ids are then sought"
+            metavar="ID...", help="ids, such as AD8Y or 'XG22-*'; or case files, in which ids are then sought"
         ),
     ],
 ) -> None:
@@ -74,7 +75,10 @@ def show(
 
 
 @app.command()
-def check(paths: Paths = None) -> None:
+def check(
+    paths: Paths = None,
+    waivers: Annotated[Path | None, typer.Option(help="a file of waivers, whose ids must be those of cases")] = None,
+) -> None:
     """Read case files without a cluster, and tell everything that is wrong with them."""
     from conformance.casefile.lint import lint  # noqa: PLC0415 -- verbs import what they need
     from conformance.judge.explain import explain  # noqa: PLC0415 -- as above
@@ -82,6 +86,10 @@ def check(paths: Paths = None) -> None:
     from conformance.runner.rehearsal import rehearse  # noqa: PLC0415 -- as above
 
     cases = given.load(given.paths(paths))
+    if waivers is not None:
+        from conformance.casefile.waivers import load_waivers  # noqa: PLC0415 -- as above
+
+        load_waivers(waivers, [case.id for case in cases])
     walked = [(case, tuple(declared_steps(case))) for case in cases]
     problems = lint(walked)
     for problem in problems:
@@ -129,6 +137,10 @@ def new(
     """Write a new case file with an id that is free, to be filled in."""
     from conformance.casefile.template import new_case  # noqa: PLC0415 -- verbs import what they need
 
+    if path.suffix not in SUFFIXES:
+        raise UsageError(
+            f"{path} would not be read as a case", hint=f"the names of case files end in {' or '.join(SUFFIXES)}"
+        )
     cases = given.load(given.paths(None))
     if path.exists():
         raise UsageError(f"{path} is there already")

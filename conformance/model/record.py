@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal, TypedDict
 
-FORMAT = "netpol-conformance/run/v2"
+FORMAT = "netpol-conformance/run/v3"
 
 
 class ShardLine(TypedDict):
@@ -22,7 +22,7 @@ class ShardLine(TypedDict):
 class Header(TypedDict):
     """Who was tested, with what. `options` are those that can change a verdict, and none that is a secret.
 
-    `case_set` and `cases` are of the whole run, also where the record is of one `shard` of it. `mode` is how the implementation is operated,
+    `case_set` and `cases` are of the whole run, also where the record is of one `shard` of it; `own_cases` of them are not the suite's. `mode` is how the implementation is operated,
     in its own words; `about` who makes it, as far as that was told: `organization`, `project`, `url`, `contact`.
     """
 
@@ -31,6 +31,7 @@ class Header(TypedDict):
     suite_version: str
     case_set: str
     cases: int
+    own_cases: int
     shard: ShardLine | None
     target: str
     implementation: str

@@ -26,8 +26,8 @@ from conformance.plugin import options
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from conformance.model.case import Case
     from conformance.model.world import World
+    from conformance.plugin.items import CaseItem
     from conformance.plugin.sharding import Sharding
     from conformance.runner.session import Rules, Session
     from conformance.runner.target import Target
@@ -237,15 +237,17 @@ def netpol_session(
     request: pytest.FixtureRequest,
 ) -> Iterator[Session]:
     """The run on the target: it has an arena of its own on each worker."""
+    from conformance.plugin.items import CaseItem  # noqa: PLC0415 -- loaded already, since there are cases
     from conformance.runner.session import Session  # noqa: PLC0415 -- only once a case runs
 
+    _see_that_it_is_a_target(netpol_target)
     worker = getattr(pytestconfig, "workerinput", {}).get("workerid", "main")
     session = Session(netpol_target, netpol_rules, name=worker, world=netpol_world, progress=_progress(pytestconfig))
     try:
         session.open()
         description = asdict(netpol_target.describe())
         pytestconfig.stash[_told] = {
-            **_chosen(pytestconfig, [item.case for item in request.session.items if hasattr(item, "case")]),
+            **_chosen(pytestconfig, [item for item in request.session.items if isinstance(item, CaseItem)]),
             "target": {
                 "target": description["target"],
                 "implementation": description["implementation"],
@@ -260,15 +262,32 @@ def netpol_session(
             _closed(session.close)
 
 
-def _chosen(config: pytest.Config, cases: Sequence[Case]) -> dict[str, Any]:
-    """Return what the head of the record says of the cases that were chosen; `cases` are those that are to run here."""
+def _see_that_it_is_a_target(target: object) -> None:
+    """Refuse what a conftest's fixture returned that is none, with what to return instead."""
+    from conformance.runner.target import Target  # noqa: PLC0415 -- only once a case runs
+
+    wanted = [name for name in vars(Target) if not name.startswith("_")]
+    missing = [name for name in wanted if not hasattr(target, name)]
+    if missing:
+        raise errors.UsageError(
+            f"the fixture netpol_target returned {target!r}, which is no target: it has no {', '.join(missing)}",
+            hint="conformance.targets.make(conformance.targets.TargetOptions(target='mini:perfect')) makes one",
+        )
+
+
+def _chosen(config: pytest.Config, items: Sequence[CaseItem]) -> dict[str, Any]:
+    """Return what the head of the record says of the cases that were chosen; `items` are those that are to run here."""
     from conformance.casefile.load import digest  # noqa: PLC0415 -- loaded already, since there are cases
 
     sharding = config.stash.get(_sharding, None)
-    if sharding is None:
-        return {"case_set": digest(cases), "cases": len(cases), "shard": None}
-    shard = {"number": sharding.shard.number, "count": sharding.shard.count, "cases": len(cases)}
-    return {"case_set": digest(sharding.chosen), "cases": len(sharding.chosen), "shard": shard}
+    chosen = items if sharding is None else sharding.chosen
+    shard = sharding and {"number": sharding.shard.number, "count": sharding.shard.count, "cases": len(items)}
+    return {
+        "case_set": digest([item.case for item in chosen]),
+        "cases": len(chosen),
+        "own_cases": sum(not item.is_of_the_suite for item in chosen),
+        "shard": shard,
+    }
 
 
 @contextlib.contextmanager

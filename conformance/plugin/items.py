@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from conformance.casefile.load import load_file
-from conformance.casefile.packaged import SUFFIXES, shown
+from conformance.casefile.packaged import SUFFIXES, cases, shown
 from conformance.errors import CaseFileError, ConformanceError
 from conformance.model.verdict import Verdict
 from conformance.report.lines import case_line
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 API_VERSION = "netpol-conformance/v1"
 _HEAD = 4096  # a case says what it is in its first lines
+_REPORT = "kind: ConformanceReport"  # what a vendor publishes has the same apiVersion, and is no case
 
 line_key = pytest.StashKey["CaseLine"]()
 
@@ -42,7 +43,8 @@ def is_case_file(path: Path) -> bool:
         return False
     try:
         with path.open(encoding="utf-8", errors="replace") as file:
-            return API_VERSION in file.read(_HEAD)
+            head = file.read(_HEAD)
+            return API_VERSION in head and _REPORT not in head
     except OSError:
         return False
 
@@ -52,10 +54,10 @@ class CaseFile(pytest.File):
 
     def collect(self) -> Iterator[pytest.Item]:
         try:
-            cases = load_file(self.path, shown(self.path, self.config.rootpath))
+            found = load_file(self.path, shown(self.path, self.config.rootpath))
         except CaseFileError as error:
             raise self.CollectError(str(error)) from None
-        for case in cases:
+        for case in found:
             yield CaseItem.from_parent(self, name=case.id, callobj=_runner(case), case=case)
 
 
@@ -70,6 +72,11 @@ class CaseItem(pytest.Function):
             self.add_marker(getattr(pytest.mark, word.replace("-", "_")))
         for name in ("id", "tier", "requirement", "spec"):
             self.user_properties.append((name, str(getattr(case, name))))
+
+    @property
+    def is_of_the_suite(self) -> bool:
+        """Whether it is one of the cases that come with the package, and not a user's own."""
+        return self.path.resolve().is_relative_to(cases().resolve())
 
     def reportinfo(self) -> tuple[os.PathLike[str] | str, int | None, str]:
         return self.path, self.case.location.line - 1 if self.case.location else None, self.case.id

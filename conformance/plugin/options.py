@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One option. `kind` is `text`, `flag`, or `list` for one that may be given several times."""
+    """One option. `kind` is `text`, `path`, `flag`, or `list` for one that may be given several times.
+
+    A path in an ini file is taken from where that file is, as pytest takes its own.
+    """
 
     name: str
     help: str
@@ -42,7 +45,7 @@ class Option:
 OPTIONS = (
     Option("target", "where to run: netns (the default), kubernetes, kind, or mini:NAME"),
     Option("context", "the kubeconfig context of the cluster; target kubernetes needs it"),
-    Option("kubeconfig", "the kubeconfig file, where it is not the usual one"),
+    Option("kubeconfig", "the kubeconfig file, where it is not the usual one", "path"),
     Option("image", "the image of the probe pods: any that has python3 on its PATH"),
     Option("workload", "what the probe pods are on a cluster: pod (the default), or deployment for one each"),
     Option(
@@ -51,7 +54,7 @@ OPTIONS = (
     ),
     Option("run", "the name of the run, part of all names on the cluster; a random one by default"),
     Option("kind-name", "target kind: the cluster's name"),
-    Option("kind-config", "target kind: the cluster's configuration"),
+    Option("kind-config", "target kind: the cluster's configuration", "path"),
     Option("kind-plugin", "target kind: the network plugin to install (the default is calico)"),
     Option("kind-manifest", "target kind: a manifest to install instead of the plugin's own"),
     Option("kind-node-image", "target kind: the image of the nodes"),
@@ -69,9 +72,9 @@ OPTIONS = (
         "how many pods cases are tried among, such as 30: copies of the usual nine are added until there are so many",
     ),
     Option("mode", "how the implementation is operated, such as eBPF: a part of its name in reports"),
-    Option("about", "a TOML file that says who makes the implementation, for reports that are published"),
-    Option("report", "a folder for the record of the run; - prints its lines among the other output"),
-    Option("waivers", "a file of known deviations, which are reported and do not fail the run"),
+    Option("about", "a TOML file that says who makes the implementation, for reports that are published", "path"),
+    Option("report", "a folder for the record of the run; - prints its lines among the other output", "path"),
+    Option("waivers", "a file of known deviations, which are reported and do not fail the run", "path"),
     Option(
         "strict",
         "a case that passes although it is waived fails the run, so that waivers go once they are not needed",
@@ -80,7 +83,12 @@ OPTIONS = (
     Option("unsupported", "a feature that the implementation does not claim, such as end-port", "list"),
     Option("timeout", "a timeout, such as settle=60", "list"),
 )
-_INI_TYPES: dict[str, Literal["string", "bool", "linelist"]] = {"text": "string", "flag": "bool", "list": "linelist"}
+_INI_TYPES: dict[str, Literal["string", "bool", "linelist"]] = {
+    "text": "string",
+    "path": "string",
+    "flag": "bool",
+    "list": "linelist",
+}
 _BY_NAME = {option.name: option for option in OPTIONS}
 
 
@@ -103,6 +111,12 @@ def add(parser: pytest.Parser) -> None:
 
 def value(config: pytest.Config, name: str) -> Any:
     """Return an option's value: from the command line, else from the ini file, else None or empty."""
+    option, given = _BY_NAME[name], _as_given(config, name)
+    of_the_file = option.kind == "path" and config.getoption(option.flag) is None and given and given != _LOG
+    return str(config.inipath.parent / given) if of_the_file and config.inipath is not None else given
+
+
+def _as_given(config: pytest.Config, name: str) -> Any:
     option = _BY_NAME[name]
     given = config.getoption(option.flag)
     return given if given is not None else config.getini(option.ini)
@@ -151,6 +165,10 @@ def world_size(config: pytest.Config) -> int:
 
 def check(config: pytest.Config) -> None:
     """Raise a UsageError or CaseFileError now, rather than with the first case, where an option about judging is wrong."""
+    if value(config, "target"):
+        from conformance import targets  # noqa: PLC0415 -- not at pytest's start-up
+
+        targets.check(target_options(config))
     world_size(config)
     about(config)
     if any(value(config, name) for name in ("waivers", "unsupported", "timeout")):
@@ -201,7 +219,7 @@ def _timeouts(texts: Sequence[str]) -> dict[str, float]:
 
 def shown(config: pytest.Config) -> dict[str, str | list[str]]:
     """Return the options that were given, with those of pytest that select cases, for the record. None of them is a secret."""
-    given = {option.name: value(config, option.name) for option in OPTIONS}
+    given = {option.name: _as_given(config, option.name) for option in OPTIONS}
     given |= {"m": config.option.markexpr, "k": config.option.keyword}
     return {
         name: [str(each) for each in found] if isinstance(found, list) else str(found)

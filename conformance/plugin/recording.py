@@ -102,6 +102,7 @@ class Recorder:
             suite_version=conformance.__version__,
             case_set=sent["case_set"],
             cases=sent["cases"],
+            own_cases=sent["own_cases"],
             shard=sent["shard"],
             target=told["target"],
             implementation=about.implementation or told["implementation"],

@@ -15,8 +15,6 @@ from conformance.plugin.items import CaseItem
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from conformance.model.case import Case
-
 #: What an indexed Job of Kubernetes tells each of its pods: which one it is, counted from 0.
 JOB_INDEX = "JOB_COMPLETION_INDEX"
 _SHARD = re.compile(r"(job|[0-9]+)/([0-9]+)", re.ASCII)
@@ -52,15 +50,15 @@ class Sharding:
     def __init__(self, shard: Shard) -> None:
         self.shard = shard
         #: The cases of the whole run, all shards.
-        self.chosen: tuple[Case, ...] = ()
+        self.chosen: tuple[CaseItem, ...] = ()
         self._count = 0  # of them; with workers, it is all that the process that the user started knows
         self._empty = False
 
     @pytest.hookimpl(trylast=True)  # after -k, -m and whatever else chooses
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
-        self.chosen = tuple(item.case for item in items if isinstance(item, CaseItem))
+        self.chosen = tuple(item for item in items if isinstance(item, CaseItem))
         self._count = len(self.chosen)
-        mine = self.shard.of(self.chosen)
+        mine = self.shard.of([item.case for item in self.chosen])
         kept: list[pytest.Item] = []
         others: list[pytest.Item] = []
         for item in items:

@@ -25,6 +25,8 @@ def badge(record: Record, tier: str = "core") -> Badge:
     passed, judged = counts["pass"], sum(counts[each] for each in totals.JUDGED)
     if record.footer is None or counts["notrun"] or counts["skipped"]:
         return Badge(schemaVersion=1, label=label, message="incomplete", color="lightgrey")
+    if totals.is_part(record.header):
+        return Badge(schemaVersion=1, label=label, message="not the suite's cases", color="lightgrey")
     if counts["error"] or not judged:
         return Badge(schemaVersion=1, label=label, message="not judged", color="lightgrey")
     if passed == judged:

@@ -52,25 +52,37 @@ def conformance_report(record: Record) -> dict[str, Any]:
 def _profile(record: Record) -> dict[str, Any]:
     tiers = dict(_lines(record))
     missing = totals.not_run(record.header, record.cases)
-    profile: dict[str, Any] = {tier: _tier(lines, unfinished=record.footer is None) for tier, lines in tiers.items()}
+    profile: dict[str, Any] = {tier: _tier(lines, whole=_is_whole(record)) for tier, lines in tiers.items()}
     unsupported = record.header["unsupported"]
     if "extended" in profile:
         features = {feature for line in tiers["extended"] for feature in line["features"]}
         profile["extended"]["supportedFeatures"] = sorted(features - set(unsupported))
         profile["extended"]["unsupportedFeatures"] = sorted(features & set(unsupported))
     sentences = [f"{tier.capitalize()}: {_sentence(profile[tier])}" for tier in tiers]
+    if own := record.header["own_cases"]:
+        sentences.append(f"{own} of the cases are not the suite's.")
+    if "k" in record.header["options"]:
+        sentences.append("The cases were picked by hand.")
     if missing:
         sentences.append(f"The run was cut off: {missing} of {cases_to_come(record.header)} cases were not run.")
     return {"name": PROFILE, "summary": " ".join(sentences), **profile}
 
 
-def _tier(lines: Sequence[CaseLine], *, unfinished: bool) -> dict[str, Any]:
+def _is_whole(record: Record) -> bool:
+    return record.footer is not None and not totals.is_part(record.header)
+
+
+def _tier(lines: Sequence[CaseLine], *, whole: bool) -> dict[str, Any]:
     def ids(*verdicts: str) -> list[str]:
         return sorted(line["id"] for line in lines if line["verdict"] in verdicts)
 
     failed, skipped = ids("fail", "waived"), ids(*_UNJUDGED)
     tier: dict[str, Any] = {
-        "result": "failure" if ids("fail") else "partial" if unfinished or failed or skipped else "success",
+        "result": "failure"
+        if ids("fail")
+        else "success"
+        if whole and ids("pass") and not failed and not skipped
+        else "partial",
         "statistics": {"Failed": len(failed), "Passed": len(ids("pass")), "Skipped": len(skipped)},
     }
     if failed:
@@ -105,7 +117,7 @@ def _readme(record: Record) -> Iterator[str]:
     yield ""
     yield from table(
         ("tier", "result", "passed", "failed", "not judged"),
-        [(tier, *_numbers(lines, unfinished=record.footer is None)) for tier, lines in _lines(record)],
+        [(tier, *_numbers(lines, whole=_is_whole(record))) for tier, lines in _lines(record)],
         numbers=3,
     )
     yield ""
@@ -119,6 +131,9 @@ def _readme(record: Record) -> Iterator[str]:
     yield "netpol-conformance report RECORD --format yaml"
     yield "```"
     yield ""
+    if own := header["own_cases"]:
+        yield f"{own} of the {header['cases']} cases are not the suite's: name the folder that they are in too."
+        yield ""
     yield "`conformance.yaml` is that output as it was written, and `run.jsonl` is the record that it was made of."
 
 
@@ -128,8 +143,8 @@ def _lines(record: Record) -> Iterator[tuple[str, Sequence[CaseLine]]]:
             yield tier, lines
 
 
-def _numbers(lines: Sequence[CaseLine], *, unfinished: bool) -> Sequence[str]:
-    tier = _tier(lines, unfinished=unfinished)
+def _numbers(lines: Sequence[CaseLine], *, whole: bool) -> Sequence[str]:
+    tier = _tier(lines, whole=whole)
     return (tier["result"], *(str(tier["statistics"][name]) for name in ("Passed", "Failed", "Skipped")))
 
 

@@ -78,8 +78,7 @@ def diff_json(diff: Diff) -> dict[str, Any]:
     """Return the difference as data: ids with both verdicts, by kind of change."""
     return {
         "aligned": diff.aligned,
-        "old": _run(diff.old.header),
-        "new": _run(diff.new.header),
+        "runs": {"old": _run(diff.old.header), "new": _run(diff.new.header)},
         **{title: [_row(change) for change in changes] for title, changes in _parts(diff).items()},
     }
 

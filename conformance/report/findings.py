@@ -49,7 +49,9 @@ def times(count: int) -> str:
 
 
 def in_short(line: CaseLine) -> str:
-    """Say in one line what became of a case: its reason, or else what its first step with findings shows."""
+    """Say in one line what became of a case: what is known of it, its reason, or what its first step with findings shows."""
+    if line["verdict"] == "waived":
+        return line["waiver"]
     if line["reason"]:
         return line["reason"]
     for step in line["steps"]:
@@ -57,7 +59,7 @@ def in_short(line: CaseLine) -> str:
             counts = Counter(finding["verdict"] for finding in step["findings"])
             words = ", ".join(f"{count} {verdict}" for verdict, count in counts.most_common())
             return f"{words} of {step['cells']} flows in step {step['name']!r}"
-    return line["waiver"] or line["verdict"]
+    return line["verdict"]
 
 
 def grouped(findings: Sequence[FindingLine]) -> Mapping[Group, Sequence[FindingLine]]:

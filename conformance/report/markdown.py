@@ -82,6 +82,8 @@ def _verdict(record: Record) -> str:
     said += f", of {len(record.cases)}."
     if counts["error"]:
         said += f" {_cases(counts['error'])} not judged: {totals.NO_ACCUSATION}."
+    if record.header["options"].get("strict") and (passing := totals.waived_for_nothing(record.cases)):
+        said += f" **{_cases(len(passing))} waived and pass**, which fails the run: {', '.join(passing)}."
     if missing := totals.not_run(record.header, record.cases):
         said += f" **{missing} cases were not run**: the run was cut off."
     return said

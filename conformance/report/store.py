@@ -117,7 +117,9 @@ def read(folder: Path) -> Record:
         ) from error
     lines = [_parse(path, number, text) for number, text in enumerate(raw[:-1], 1)]
     if not lines or lines[0]["type"] != "header" or lines[0].get("format") not in READABLE:
-        raise RecordError(f"{path} does not begin with the header of a record: {' or '.join(READABLE)}")
+        raise RecordError(
+            f"{path} does not begin with the header of a record: {', '.join(READABLE[:-1])} or {READABLE[-1]}"
+        )
     lines = [as_of_now(line) for line in lines]
     header: Header = lines[0]
     last = lines.pop() if lines[-1]["type"] == "footer" else None

@@ -93,7 +93,8 @@ def summary(header: Header, lines: Sequence[CaseLine]) -> Iterator[str]:
     if any(line["verdict"] == "error" for line in lines):
         yield f"  {totals.NO_ACCUSATION}"
     if passing := totals.waived_for_nothing(lines):
-        yield f"  waived, and pass all the same: {', '.join(passing)}; their waivers can go"
+        fails = ", and with --strict they fail the run" if header["options"].get("strict") else ""
+        yield f"  waived, and pass all the same: {', '.join(passing)}; their waivers can go{fails}"
     if missing := totals.not_run(header, lines):
         yield f"  {missing} of {cases_to_come(header)} cases were not run"
     if took := totals.latency_text(lines):

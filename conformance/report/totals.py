@@ -28,6 +28,11 @@ def title(header: Header) -> str:
     return f"{header['implementation']} {header['implementation_version']}".strip() + mode
 
 
+def is_part(header: Header) -> bool:
+    """Whether the cases of a run were picked by hand, or are not the suite's: what they show is no result of the suite."""
+    return bool(header["own_cases"]) or "k" in header["options"]
+
+
 def by_tier(lines: Iterable[CaseLine]) -> Mapping[str, Counter[str]]:
     """Count verdicts by tier."""
     return _counted(lines, lambda line: [line["tier"]])

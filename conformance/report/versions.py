@@ -11,10 +11,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 #: The formats that can be read; the last is the one that is written.
-READABLE = ("netpol-conformance/run/v1", FORMAT)
+READABLE = ("netpol-conformance/run/v1", "netpol-conformance/run/v2", FORMAT)
 #: What was added later, by the type of a line, with what stands for its absence.
 _LATER: Mapping[str, Mapping[str, Any]] = {
-    "header": {"shard": None, "mode": "default", "about": {}},
+    "header": {"own_cases": 0, "shard": None, "mode": "default", "about": {}},
     "case": {"setup": []},
     "step": {"barrier": None, "changes": [], "matrix": {"sources": [], "destinations": [], "expected": {}}},
 }
@@ -36,7 +36,7 @@ def _completed(line: Mapping[str, Any], kind: str) -> dict[str, Any]:
 
 
 def _values(option: str | list[str]) -> str | list[str]:
-    """Return an option's value. Version 1 wrote those of one that may be given several times as Python writes a list."""
+    """Return an option's value. Version 3 is the first that did not write those of one that may be given several times as Python writes a list."""
     if isinstance(option, str) and option.startswith("['"):
         return [str(each) for each in ast.literal_eval(option)]
     return option

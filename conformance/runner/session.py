@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from conformance.errors import ArenaFailed, ConformanceError
-from conformance.model.case import Tier
+from conformance.errors import ArenaFailed, ConformanceError, UsageError
+from conformance.model.case import FEATURES, Tier
 from conformance.model.default_world import default_world
 from conformance.model.verdict import CaseResult, Verdict
 from conformance.runner.barrier import Barrier, with_canaries
@@ -16,7 +17,7 @@ from conformance.runner.case_run import CaseRun
 from conformance.runner.reading import Reader
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
     from datetime import date
 
     from conformance.model.case import Case
@@ -54,6 +55,16 @@ class Rules:
     waivers: Sequence[Waiver] = ()
     today: date = field(default_factory=_today)
     canaries: bool = True
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.unsupported, Mapping):
+            raise UsageError(
+                f"unsupported is {self.unsupported!r}", hint="it says why for each feature: {'end-port': 'not yet'}"
+            )
+        if unknown := sorted(self.unsupported.keys() - set(FEATURES)):
+            raise UsageError(
+                f"no feature is called {', '.join(unknown)}", hint=f"the features are {', '.join(FEATURES)}"
+            )
 
 
 @dataclass(slots=True)

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from conftest import Ended
+
 FOUR = """\
 apiVersion: netpol-conformance/v1
 kind: Case
@@ -171,3 +173,18 @@ def test_other_verbs_refuse_bad_files_alike(
     ended = command(verb, "case.yaml")
     assert (ended.status, ended.out) == (65, "")
     assert ended.err.startswith("case.yaml:6:7: tier: ")
+
+
+def test_waivers_for_ids_that_no_case_has_are_told_with_their_lines(
+    command: Callable[..., Ended], tmp_path: Path
+) -> None:
+    (tmp_path / "waivers.yaml").write_text(
+        "waivers:\n"
+        "  - cases: [AD8Y, AD8X, 'NONE-*']\n"
+        "    reason: why\n    link: https://example.org/1\n    until: '2999-01-01'\n"
+    )
+    ended = command("check", "--waivers", "waivers.yaml")
+    assert ended.status == 65
+    assert "waivers.yaml:2:19: waivers[0].cases[1]: no case has the id AD8X" in ended.err
+    assert "no case has the id NONE-*" in ended.err
+    assert "no case has the id AD8Y" not in ended.err

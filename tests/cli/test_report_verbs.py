@@ -62,7 +62,7 @@ def records(tmp_path: Path, good: str) -> dict[str, Path]:
         lines = tuple(case_line(session.run(case)) for case in cases)
         header = Header(
             type="header",
-            format="netpol-conformance/run/v2",
+            format="netpol-conformance/run/v3",
             suite_version="1.2.3",
             case_set="0123456789abcdef",
             cases=len(lines),

@@ -60,7 +60,7 @@ def test_a_good_run_leaves_a_whole_record(case: str, good: str, program: Program
     header, *cases, footer = record(tmp_path / "out")
     assert (header["type"], header["format"], header["target"]) == (
         "header",
-        "netpol-conformance/run/v2",
+        "netpol-conformance/run/v3",
         "mini:perfect",
     )
     assert (header["cases"], header["options"]["target"]) == (2, "mini:perfect")

@@ -37,6 +37,13 @@ def test_other_yaml_files_are_not_the_plugins_business(project: Project) -> None
     assert collected(project) == ALL
 
 
+def test_what_a_vendor_publishes_is_no_case(project: Project) -> None:
+    project.write(
+        "public/conformance.yaml", "apiVersion: netpol-conformance/v1\ncaseSet: {}\nkind: ConformanceReport\n"
+    )
+    assert "conformance.yaml" not in project.run("--collect-only", "-q").stdout.str()
+
+
 def test_plain_tests_live_beside_cases(project: Project) -> None:
     project.write("test_plain.py", "def test_it(): pass\n")
     assert collected(project) == sorted([*ALL, "test_plain.py::test_it"])

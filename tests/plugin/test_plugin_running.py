@@ -35,13 +35,13 @@ def test_a_failure_is_told_in_words_and_without_a_traceback(project: Project) ->
         "sub/z.yaml::ZZZZ PASS*",
         "x.yaml::XXXX FAIL*",
         "y.yaml::YYYY PASS*",
-        "FAIL XXXX: step 'closed': 8 of 72 flows differ: 8 leak",
+        "FAIL XXXX: 8 leak of 72 flows in step 'closed'",
         "case:          x.yaml",
         "step 'closed': 8 of 72 flows are not as they must be*",
         "  LEAK: must be blocked, but passed",
         "    x/b, x/c, y/a, y/b, y/c, z/a, z/b, z/c -> x/a:80/TCP",
-        "    because x/a is isolated for ingress by x/deny (x.yaml:14:9), and no ingress rule matches",
-        "FAIL x.yaml::XXXX - FAIL XXXX: step 'closed': *",
+        "    must be blocked because x/a is isolated for ingress by x/deny (x.yaml:14:9), and no ingress rule matches",
+        "FAIL x.yaml::XXXX - FAIL XXXX: 8 leak of 72*",
         "*1 failed, 2 passed*",
     ])  # fmt: skip
     for word in ("Traceback", "CaseFailed", "items.py"):
@@ -191,6 +191,15 @@ def test_options_of_the_command_line_have_twins_in_ini_files(project: Project) -
     assert head["unsupported"]["named-port"] == "declared as not supported"
 
 
+def test_paths_in_an_ini_file_are_taken_from_where_it_is(project: Project) -> None:
+    project.pytester.makeini("[pytest]\nnetpol_target = mini:perfect\nnetpol_report = out\nnetpol_about = about.toml\n")
+    project.write("about.toml", 'organization = "Example"\n')
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(project.path / "sub")
+        assert project.run("--rootdir=..", "-c", "../tox.ini", ".").ret == 0
+    assert project.record("out")[0]["about"] == {"organization": "Example"}
+
+
 def test_the_command_line_goes_before_the_ini_file(project: Project) -> None:
     project.pytester.makeini(
         "[pytest]\nnetpol_target = kubernetes\nnetpol_report = out\nnetpol_unsupported = ingress\n"
@@ -228,16 +237,16 @@ def test_an_option_that_makes_no_sense_is_a_usage_error(project: Project, option
 
 
 @pytest.mark.parametrize(
-    ("target", "words"),
+    ("target", "status", "words"),
     [
-        ("nonsense", "no target is called 'nonsense'"),
-        ("mini:nonsense", "no miniature is called 'nonsense'"),
-        ("kubernetes", "no context is named"),
+        ("nonsense", pytest.ExitCode.USAGE_ERROR, "no target is called 'nonsense'"),
+        ("mini:nonsense", pytest.ExitCode.USAGE_ERROR, "no miniature is called 'nonsense'"),
+        ("kubernetes", 64, "no context is named"),
     ],
 )
-def test_a_target_that_does_not_exist_is_a_usage_error(project: Project, target: str, words: str) -> None:
+def test_a_target_that_does_not_exist_is_a_usage_error(project: Project, target: str, status: int, words: str) -> None:
     result = project.run(f"--netpol-target={target}")
-    assert result.ret == 64
+    assert result.ret == status
     assert words in result.stdout.str() + result.stderr.str()
 
 
@@ -287,6 +296,36 @@ def netpol_rules():
 """,
     )
     assert project.verdicts() == {"XXXX": "waived", "YYYY": "unsupported", "ZZZZ": "pass"}
+
+
+@pytest.mark.parametrize(
+    ("fixture", "returned", "words"),
+    [
+        ("netpol_rules", "Rules(unsupported=['end-port'])", "unsupported is ['end-port']"),
+        ("netpol_rules", "Rules(unsupported={'endport': 'not yet'})", "no feature is called endport"),
+        ("netpol_target", "'mini:perfect'", "the fixture netpol_target returned 'mini:perfect', which is no target"),
+    ],
+)
+def test_a_fixture_that_returns_what_makes_no_sense_is_told_once_and_without_a_traceback(
+    project: Project, fixture: str, returned: str, words: str
+) -> None:
+    project.write(
+        "conftest.py",
+        f"""
+        import pytest
+        from conformance.runner.session import Rules
+
+        @pytest.fixture(scope="session")
+        def {fixture}():
+            return {returned}
+        """,
+    )
+    result = project.run()
+    output = result.stdout.str()
+    assert result.ret == 64
+    assert output.count(f"E   {words}") <= 1
+    assert words in output
+    assert "Traceback" not in output
 
 
 def test_a_plain_test_may_use_the_session(project: Project) -> None:
@@ -381,7 +420,8 @@ def test_a_waived_case_that_passes_is_told_and_fails_a_strict_run(
     project.write("waivers.yaml", WAIVED)
     result = project.run("--netpol-waivers=waivers.yaml", "--netpol-report=report", *strict)
     assert result.ret == status
-    result.stdout.fnmatch_lines(["  waived, and pass all the same: XXXX; their waivers can go"])
+    fails = ", and with --strict they fail the run" if strict else ""
+    result.stdout.fnmatch_lines([f"  waived, and pass all the same: XXXX; their waivers can go{fails}"])
     assert [line["id"] for line in project.record()[1:-1] if line["waiver"]] == ["XXXX"]
 
 
@@ -458,10 +498,11 @@ def test_the_record(project: Project) -> None:
     result = project.run("--netpol-report=deep/report", "--netpol-timeout=settle=9", "-m", "core or extended")
     result.stdout.fnmatch_lines(["record: deep/report/run.jsonl"])
     head, *cases, foot = project.record("deep/report")
-    assert {key: head[key] for key in ("type", "suite_version", "cases", "target", "implementation")} == {
+    assert {key: head[key] for key in ("type", "suite_version", "cases", "own_cases", "target", "implementation")} == {
         "type": "header",
         "suite_version": conformance.__version__,
         "cases": 3,
+        "own_cases": 3,
         "target": "mini:perfect",
         "implementation": "mini-perfect",
     }

@@ -27,6 +27,7 @@ def evidence(line: CaseLine, as_yaml: AsText) -> dict[str, Any]:
         "spec": line["spec"],
         "path": line["path"],
         "hint": line["hint"],
+        "waiver": line["waiver"],
         "notes": line["notes"],
         "setup": [_change(each, as_yaml) for each in line["setup"]],
         "steps": [

@@ -12,10 +12,11 @@ WHY = "x/a is isolated for ingress by x/deny (deny.yaml:14:9), and no ingress ru
 def header(**changes: Any) -> Header:
     line: dict[str, Any] = {
         "type": "header",
-        "format": "netpol-conformance/run/v2",
+        "format": "netpol-conformance/run/v3",
         "suite_version": "1.2.3",
         "case_set": "0123456789abcdef",
         "cases": 1,
+        "own_cases": 0,
         "shard": None,
         "target": "kind",
         "implementation": "calico",

@@ -47,11 +47,16 @@ def test_it_is_a_schema() -> None:
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
 
 
-def test_earlier_records_fit_the_schema_of_their_version_and_what_is_read_of_them_that_of_now() -> None:
-    earlier = jsonschema.Draft202012Validator(schema("record.v1.schema.json"))
-    for line in OLDEST.read_text(encoding="utf-8").splitlines():
+@pytest.mark.parametrize(
+    ("name", "file"), [("record.v1.schema.json", OLDEST), ("record.v2.schema.json", OLDEST.with_name("v2.jsonl"))]
+)
+def test_earlier_records_fit_the_schema_of_their_version_and_what_is_read_of_them_that_of_now(
+    name: str, file: Path
+) -> None:
+    earlier = jsonschema.Draft202012Validator(schema(name))
+    for line in file.read_text(encoding="utf-8").splitlines():
         earlier.validate(json.loads(line))
-    record = read(OLDEST)
+    record = read(file)
     for line in (record.header, *record.cases, record.footer):
         VALIDATOR.validate(line)
 

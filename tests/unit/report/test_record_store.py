@@ -175,5 +175,7 @@ def test_the_oldest_record_that_was_ever_written_is_read_as_one_of_now() -> None
 def test_a_record_of_a_later_version_is_refused_with_what_can_be_read(tmp_path: Path) -> None:
     later = OLDEST.read_text(encoding="utf-8").replace("run/v1", "run/v9")
     (tmp_path / FILE).write_text(later, encoding="utf-8")
-    with pytest.raises(RecordError, match="netpol-conformance/run/v1 or netpol-conformance/run/v2"):
+    with pytest.raises(
+        RecordError, match="netpol-conformance/run/v1, netpol-conformance/run/v2 or netpol-conformance/run/v3"
+    ):
         read(tmp_path)

@@ -131,6 +131,16 @@ def test_a_badge_promises_nothing_that_was_not_seen(verdicts: list[str], message
     assert badge(replace(whole, footer=None))["message"] == "incomplete"
 
 
+def test_what_anybody_could_pick_is_no_result_of_the_suite() -> None:
+    cases = (case(id="AAA2"),)
+    for changes in ({"own_cases": 1}, {"options": {"k": "AAA2"}}):
+        picked = Record(header(cases=1, **changes), cases, sample().footer)
+        assert badge(picked)["message"] == "not the suite's cases"
+        assert conformance_report(picked)["profiles"][0]["core"]["result"] == "partial"
+    nothing = Record(header(cases=1), (case(id="AAA2", verdict="unsupported"),), sample().footer)
+    assert conformance_report(nothing)["profiles"][0]["core"]["result"] == "partial"
+
+
 def test_markdown_stays_below_the_size_that_is_shown_and_names_what_has_no_room() -> None:
     wrong = [case(id=f"A{number:03}", verdict="fail", reason="x" * 3000) for number in range(900)]
     page = markdown(Record(header(cases=900), tuple(wrong), None), str, most=100_000)

@@ -84,6 +84,7 @@ function step(each, number, many, folded) {
 function page(shown) {
   const wrong = shown.steps.some((each) => each.findings.length);
   const told = [];
+  if (shown.waiver) told.push(made("p", `Waived: ${shown.waiver}`));
   if (shown.hint) told.push(made("p", `What to do: ${shown.hint}`));
   for (const note of shown.notes) told.push(made("p", `Note: ${note}`));
   return [
