@@ -92,10 +92,12 @@ def _manifest(value: Any, world: World) -> Any:
     return resolve(value, world) if isinstance(value, str) else value
 
 
-def with_sample_addresses(world: World, families: Collection[IPFamily] = (IPFamily.IPV4,)) -> World:
+def with_sample_addresses(
+    world: World, families: Collection[IPFamily] = (IPFamily.IPV4,), taken: Collection[str] = ()
+) -> World:
     """Give everything without an address those of a usual cluster, one of each family, for work without a target.
 
-    NodePort Services get their node ports too.
+    NodePort Services get their node ports too. None is given an address that is `taken`.
     """
     owners: list[Pod | Service | Endpoint | Node] = [
         *world.pods.values(),
@@ -105,7 +107,7 @@ def with_sample_addresses(world: World, families: Collection[IPFamily] = (IPFami
     ]
     if all(owner.addresses for owner in owners):
         return world
-    used = {address for owner in owners for address in owner.addresses}
+    used = {address for owner in owners for address in owner.addresses}.union(taken)
     of_pods, of_services, outside, of_nodes = zip(*(_SAMPLES[family] for family in families), strict=True)
     services = {ref: _addressed(each, of_services, used) for ref, each in world.services.items()}
     return replace(

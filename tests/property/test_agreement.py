@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from strategies import TRIED, state, states
 
 from conformance.lab.miniatures.data_plane import DataPlane
+from conformance.lab.miniatures.defect import Packet, both_ends
 from conformance.lab.miniatures.perfect import PerfectArena
 from conformance.model.case import ApplyPolicy
 from conformance.model.flow import Flow
@@ -50,7 +51,7 @@ def differing(some: State) -> list[str]:
         named = (flow.source, flow.destination, flow.port, str(flow.protocol), str(flow.family or ""))
         brute = Connection(*named) in passing
         ends = [address_in(places[ref].addresses, flow.family) or "" for ref in (flow.source, flow.destination)]
-        packet = plane.passes(*ends, flow.port, flow.protocol)
+        packet = both_ends(plane.lets, Packet(ends[0], ends[1], flow.port, flow.protocol))
         if not decision.allowed == packet == brute:
             found.append(f"{flow}: oracle {decision.allowed}, brute force {brute}, data plane {packet}")
     return found

@@ -7,7 +7,7 @@ direction, a table of what it may exchange with whom, as a plugin would program 
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ from conformance.model.world import Phase, Protocol
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from conformance.lab.miniatures.defect import Packet
     from conformance.model.policy import LabelSelector, NetworkPolicy, Peer, PolicyPort, Rule
     from conformance.model.world import Pod, World
 
@@ -45,35 +46,45 @@ class Entry:
         )
 
 
-@dataclass(slots=True)
+#: By address and direction.
+Tables = dict[tuple[str, Direction], list[Entry]]
+
+
 class DataPlane:
     """Tables by address and direction; an address without a table is not isolated."""
 
-    tables: dict[tuple[str, Direction], list[Entry]] = field(default_factory=dict)
+    def __init__(self) -> None:
+        self._tables: Tables = {}
+        self._from: tuple[World, Mapping[str, NetworkPolicy]] | None = None
 
     def refresh(self, world: World, policies: Mapping[str, NetworkPolicy]) -> None:
-        """Program everything anew from what is known of the cluster."""
-        self.tables = {}
-        for policy in policies.values():
-            for pod in world.pods.values():
-                if selects(policy, pod) and _alive(pod):
-                    self._program(pod, policy, world)
+        """Program everything anew from what is known of the cluster. It is done when it is first asked for."""
+        self._from = world, policies
 
-    def passes(self, source: str, destination: str, port: int, protocol: Protocol) -> bool:
-        """Tell whether a packet gets from one address to another."""
-        return self.lets(source, Direction.EGRESS, destination, port, protocol) and self.lets(
-            destination, Direction.INGRESS, source, port, protocol
-        )
+    @property
+    def tables(self) -> Tables:
+        if self._from is not None:
+            (world, policies), self._from = self._from, None
+            self._tables = {}
+            for policy in policies.values():
+                for pod in world.pods.values():
+                    if selects(policy, pod) and _alive(pod):
+                        self._program(pod, policy, world)
+        return self._tables
 
-    def lets(self, subject: str, direction: Direction, other: str, port: int, protocol: Protocol) -> bool:
-        """Tell whether one side of a packet, the subject's, lets it through."""
+    def lets(self, packet: Packet, direction: Direction) -> bool:
+        """Tell whether one side of a packet lets it through."""
+        if direction is Direction.EGRESS:
+            subject, other = packet.source, packet.destination
+        else:
+            subject, other = packet.destination, packet.source
         table = self.tables.get((subject, direction))
-        return table is None or any(entry.admits(other, port, protocol) for entry in table)
+        return table is None or any(entry.admits(other, packet.port, packet.protocol) for entry in table)
 
     def _program(self, pod: Pod, policy: NetworkPolicy, world: World) -> None:
         for direction in policy.policy_types:
             for address in pod.addresses:
-                table = self.tables.setdefault((address, direction), [])
+                table = self._tables.setdefault((address, direction), [])
                 for rule in policy.rules(direction):
                     table.extend(_entries(rule, direction, pod, policy.namespace, world))
 
@@ -81,6 +92,13 @@ class DataPlane:
 def selects(policy: NetworkPolicy, pod: Pod) -> bool:
     """Tell whether a policy is about a pod."""
     return pod.namespace == policy.namespace and _fits(policy.pod_selector, pod.labels)
+
+
+def peer_pods(peer: Peer, namespace: str, world: World) -> list[Pod]:
+    """Return the pods that a peer of a policy in a namespace selects; an ipBlock selects none."""
+    if peer.ip_block is not None:
+        return []
+    return [pod for pod in world.pods.values() if _alive(pod) and _is_peer(peer, pod, namespace, world)]
 
 
 def _entries(rule: Rule, direction: Direction, subject: Pod, namespace: str, world: World) -> Iterator[Entry]:
@@ -115,10 +133,9 @@ def _peer_ranges(peer: Peer | None, namespace: str, world: World) -> Iterator[tu
         holes = tuple(ipaddress.ip_network(text, strict=False) for text in peer.ip_block.excepts)
         yield ipaddress.ip_network(peer.ip_block.cidr, strict=False), holes, None
     else:
-        for pod in world.pods.values():
-            if _alive(pod) and _is_peer(peer, pod, namespace, world):
-                for address in pod.addresses:
-                    yield ipaddress.ip_network(address), (), pod
+        for pod in peer_pods(peer, namespace, world):
+            for address in pod.addresses:
+                yield ipaddress.ip_network(address), (), pod
 
 
 def _is_peer(peer: Peer, pod: Pod, namespace: str, world: World) -> bool:

@@ -14,8 +14,9 @@ from conformance.model.policy import Direction
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from conformance.lab.miniatures.defect import Packet
     from conformance.model.policy import NetworkPolicy
-    from conformance.model.world import Pod, Protocol, World
+    from conformance.model.world import Pod, World
     from conformance.runner.timeouts import Clock
 
 _NAME = re.compile(r"^slow-(?:(?P<late>deletes|node|pods)-)?(?P<seconds>[0-9]+(?:\.[0-9]+)?)s$")
@@ -91,14 +92,15 @@ class LatePlane(DataPlane):
                     if (table := newest.get((address, direction))) is not None:
                         plane.tables[address, direction] = table
 
-    def lets(self, subject: str, direction: Direction, other: str, port: int, protocol: Protocol) -> bool:
+    def lets(self, packet: Packet, direction: Direction) -> bool:
         """Ask the tables that are in force now."""
+        subject = packet.source if direction is Direction.EGRESS else packet.destination
         delay = self._delays.get(subject, self._slowness.seconds)
         planes = [plane for _, plane in self._in_force(delay)]
         if self._slowness.late is not Late.DELETES:
-            return planes[0].lets(subject, direction, other, port, protocol)
+            return planes[0].lets(packet, direction)
         isolating = [plane for plane in planes if (subject, direction) in plane.tables]
-        return not isolating or any(plane.lets(subject, direction, other, port, protocol) for plane in isolating)
+        return not isolating or any(plane.lets(packet, direction) for plane in isolating)
 
     def _in_force(self, delay: float) -> list[tuple[float, DataPlane]]:
         """Return the tables that are in force with a delay, and all that came after them."""

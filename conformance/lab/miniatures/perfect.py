@@ -1,4 +1,4 @@
-"""A cluster in memory whose plugin does at once what the specification says, or what it makes of what it hears."""
+"""A cluster in memory whose plugin does at once what the specification says, or makes one mistake."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import conformance
 from conformance.lab.miniatures.clock import VirtualClock
 from conformance.lab.miniatures.data_plane import DataPlane
-from conformance.lab.miniatures.mistakes import rightly
-from conformance.model import address
+from conformance.lab.miniatures.defect import NONE, as_it_is
+from conformance.lab.miniatures.routes import Routes, addressed, from_the_start
 from conformance.model.case import (
     Action,
     ApplyPolicy,
@@ -23,20 +23,18 @@ from conformance.model.case import (
 from conformance.model.flow import Flow
 from conformance.model.matrix import Early, Observation, Observed
 from conformance.model.state import State
-from conformance.model.world import IPFamily, address_in, target_port
 from conformance.runner.target import Description
 from conformance.runner.timeouts import Timeouts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
-    from conformance.lab.miniatures.mistakes import Hears
-    from conformance.model.policy import NetworkPolicy
+    from conformance.lab.miniatures.defect import Defect, Packet
+    from conformance.model.policy import Direction, NetworkPolicy
     from conformance.model.world import Namespace, Pod, Service, World
 
 _ANSWER_SECONDS = 0.001
-#: Of which every pod, Service and endpoint has an address that it was not given with the world.
-_FAMILIES = tuple(IPFamily)
+_ANSWER = Observation(Observed.ALLOWED, _ANSWER_SECONDS, waited=_ANSWER_SECONDS)
 
 
 class PerfectTarget:
@@ -44,17 +42,17 @@ class PerfectTarget:
 
     at_once = True
 
-    def __init__(self, name: str = "perfect", hears: Hears = rightly) -> None:
+    def __init__(self, name: str = NONE.name, defect: Defect = NONE) -> None:
         self.clock = VirtualClock()
         self.timeouts = Timeouts(hold=0.0, quiet=0.0)
         self._name = name
-        self._hears = hears
+        self._defect = defect
 
     def describe(self) -> Description:
         return Description(f"mini:{self._name}", f"mini-{self._name}", conformance.__version__)
 
     def open_arena(self, world: World, name: str) -> PerfectArena:  # noqa: ARG002 -- arenas in memory share no names
-        return PerfectArena(world, self._hears)
+        return PerfectArena(world, self._defect)
 
     def close(self) -> None:
         """Nothing was taken."""
@@ -63,11 +61,16 @@ class PerfectTarget:
 class PerfectArena:
     """A world whose every event reaches the data plane before the next one."""
 
-    def __init__(self, world: World, hears: Hears = rightly) -> None:
-        self._state = State(address.with_sample_addresses(world, _FAMILIES))
-        self._hears = hears
+    def __init__(self, world: World, defect: Defect = NONE) -> None:
+        self._routes = from_the_start(world)
+        self._state = State(self._routes.world)
+        self._defect = defect
         self._known = self._state
-        self._plane = DataPlane()
+        self._plane = self._made_plane()
+        #: What is in force where a defect does not show, if it does not show everywhere.
+        self._right = self._made_plane() if defect.where is not None else None
+        self._readings = 0
+        self._gone: dict[str, tuple[str, ...]] = {}
 
     @property
     def world(self) -> World:
@@ -105,22 +108,26 @@ class PerfectArena:
 
     def delete_service(self, ref: str) -> None:
         services = {key: each for key, each in self.world.services.items() if key != ref}
-        self._state = replace(self._state, world=replace(self.world, services=services))
+        self._routes = Routes(replace(self.world, services=services))
+        self._state = replace(self._state, world=self._routes.world)
 
     def restart_implementation(self) -> None:
         """Forget all tables, list everything anew, and go on."""
-        self._plane = DataPlane()
+        self._plane = self._made_plane()
         self._list_anew()
 
     def still_away(self) -> Sequence[str]:
         return ()
 
     def probe(self, flows: Sequence[Flow], timeout: float) -> Mapping[Flow, Observation]:
-        return {flow: self._observe(flow, timeout) for flow in flows}
+        self._readings += 1
+        dropped, sees = Observation(Observed.DROPPED, timeout), self._defect.sees
+        seen = {flow: _ANSWER if self._passes(flow) else dropped for flow in flows}
+        return seen if sees is as_it_is else {flow: sees(flow, each, self._readings) for flow, each in seen.items()}
 
     def early(self, ref: str) -> Mapping[Flow, Early]:
         flows = [Flow(ref, *each) for each in self.world.pods[ref].from_start]
-        seen = {flow: self._observe(flow, _ANSWER_SECONDS).observed is Observed.ALLOWED for flow in flows}
+        seen = {flow: self._defect.open_at_start or self._passes(flow) for flow in flows}
         return {flow: Early(1, _ANSWER_SECONDS if passed else None) for flow, passed in seen.items()}
 
     def commands(self, flow: Flow, policies: Sequence[NetworkPolicy]) -> Sequence[str]:  # noqa: ARG002 -- as the protocol
@@ -131,49 +138,44 @@ class PerfectArena:
 
     def _event(self, action: Action) -> None:
         state = self._state.after(action)
-        self._state = replace(state, world=address.with_sample_addresses(state.world, _FAMILIES))
+        if isinstance(action, DeletePod):
+            self._gone[action.ref] = self.world.pods[action.ref].addresses
+        if state.world is not self._routes.world:
+            # A pod that is made again has another address than the one before, as on most clusters.
+            before = self._gone.get(action.pod.ref, ()) if isinstance(action, CreatePod) else ()
+            self._routes = Routes(addressed(state.world, before))
+        self._state = replace(state, world=self._routes.world)
         self._hear(action)
 
+    def _made_plane(self) -> DataPlane:
+        return DataPlane()
+
     def _hear(self, action: Action) -> None:
-        self._known = self._hears(self._known, action, self._state)
-        self._plane.refresh(self._known.world, self._known.policies)
+        self._known = self._defect.hears(self._known, action, self._state)
+        self._program()
 
     def _list_anew(self) -> None:
         self._known = State(self.world)
         for policy in self._state.policies.values():
-            self._known = self._hears(self._known, ApplyPolicy(policy), self._state)
+            self._known = self._defect.hears(self._known, ApplyPolicy(policy), self._state)
+        if self._defect.after_restart is not None:
+            self._known = self._defect.after_restart(self._known)
+        self._program()
+
+    def _program(self) -> None:
         self._plane.refresh(self._known.world, self._known.policies)
+        if self._right is not None:
+            self._right.refresh(self.world, self._state.policies)
 
-    def _observe(self, flow: Flow, timeout: float) -> Observation:
-        passes = [
-            self._plane.passes(self._source(flow), where, port, flow.protocol) for where, port in self._routed(flow)
-        ]
-        if passes and all(passes):
-            return Observation(Observed.ALLOWED, _ANSWER_SECONDS, waited=_ANSWER_SECONDS)
-        return Observation(Observed.DROPPED, timeout)
+    def _passes(self, flow: Flow) -> bool:
+        """Tell whether a flow gets through, to whichever backend, if it is sent to a Service."""
+        packets, carries = self._routes.packets(flow), self._defect.carries
+        for packet in packets:
+            if not carries(self._lets, packet):
+                return False
+        return bool(packets)
 
-    def _source(self, flow: Flow) -> str:
-        """Return where a packet comes from when it arrives: a node that takes it in by a node port puts its own address there."""
-        service = self.world.services.get(flow.destination)
-        node = self.world.entrance(service) if service is not None and flow.source in self.world.endpoints else None
-        own = address_in(node.addresses, flow.family) if node is not None else None
-        return own or self._address(flow.source, flow.family)
-
-    def _address(self, ref: str, family: IPFamily | None) -> str:
-        owner = self.world.pods.get(ref) or self.world.endpoints[ref]
-        found = address_in(owner.addresses, family)
-        if found is None:
-            raise KeyError(ref, family)
-        return found
-
-    def _routed(self, flow: Flow) -> Iterator[tuple[str, int]]:
-        """Yield where a flow may end: itself, or each backend of a Service."""
-        service = self.world.services.get(flow.destination)
-        if service is None:
-            yield self._address(flow.destination, flow.family), flow.port
-            return
-        for port in service.ports:
-            if (port.port, port.protocol) == (flow.port, flow.protocol):
-                for backend in self.world.backends(service):
-                    if (number := target_port(port, backend)) is not None:
-                        yield self._address(backend.ref, flow.family), number
+    def _lets(self, packet: Packet, direction: Direction) -> bool:
+        where = self._defect.where
+        plane = self._plane if self._right is None or where is None or where(packet, direction) else self._right
+        return plane.lets(packet, direction)

@@ -2,26 +2,50 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from conformance.errors import UsageError
+from conformance.lab.miniatures.defect import NONE
+from conformance.lab.miniatures.defects import (
+    ip_blocks,
+    limits,
+    memory,
+    named_ports,
+    paths,
+    ports,
+    selectors,
+    whole_policies,
+)
 from conformance.lab.miniatures.late_plane import Slowness
-from conformance.lab.miniatures.mistakes import MISTAKES, rightly
 from conformance.lab.miniatures.perfect import PerfectTarget
 from conformance.lab.miniatures.slow import SlowTarget
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from conformance.lab.miniatures.defect import Defect
+
+_MODULES = (ip_blocks, ports, named_ports, whole_policies, selectors, memory, paths, limits)
+#: Every defect by its name, sorted by class.
+DEFECTS: Mapping[str, Defect] = {
+    each.name: each for each in sorted((one for module in _MODULES for one in module.DEFECTS), key=lambda one: one.of)
+}
+
 
 def make(name: str) -> PerfectTarget:
-    """Return a miniature: `perfect`, one that is late, one that makes a mistake, or both with a `+` between them.
+    """Return a miniature: `perfect`, one that is late, one that has a defect, or both with a `+` between them.
 
     UsageError for a name that none has.
     """
+    known = {NONE.name: NONE, **DEFECTS}
     first, plus, rest = name.partition("+")
     if slowness := Slowness.named(first):
-        if not plus or rest in MISTAKES:
-            return SlowTarget(name, slowness, MISTAKES[rest] if plus else rightly)
-    elif not plus and (name == "perfect" or name in MISTAKES):
-        return PerfectTarget(name, MISTAKES.get(name, rightly))
+        if not plus or rest in DEFECTS:
+            return SlowTarget(name, slowness, DEFECTS[rest] if plus else NONE)
+    elif name in known:
+        return PerfectTarget(name, known[name])
     late = "slow-2s (or another number of seconds), slow-deletes-2s, slow-node-2s, slow-pods-2s"
     raise UsageError(
         f"no miniature is called {name!r}",
-        hint=f"the miniatures are {', '.join(('perfect', *sorted(MISTAKES)))}; {late}; slow-2s+{min(MISTAKES)}",
+        hint=f"there are perfect; {late}; {len(DEFECTS)} defects, such as {min(DEFECTS)}, which `score --list` names; and slow-2s+{min(DEFECTS)}",
     )

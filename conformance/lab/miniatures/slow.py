@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from conformance.lab.miniatures.defect import NONE
 from conformance.lab.miniatures.late_plane import LatePlane
-from conformance.lab.miniatures.mistakes import rightly
 from conformance.lab.miniatures.perfect import PerfectArena, PerfectTarget
 from conformance.model.matrix import Early
 from conformance.runner.timeouts import Timeouts
@@ -13,8 +13,8 @@ from conformance.runner.timeouts import Timeouts
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from conformance.lab.miniatures.defect import Defect
     from conformance.lab.miniatures.late_plane import Slowness
-    from conformance.lab.miniatures.mistakes import Hears
     from conformance.model.case import Action
     from conformance.model.flow import Flow
     from conformance.model.matrix import Observation
@@ -30,30 +30,31 @@ class SlowTarget(PerfectTarget):
 
     at_once = False
 
-    def __init__(self, name: str, slowness: Slowness, hears: Hears = rightly) -> None:
-        super().__init__(name, hears)
+    def __init__(self, name: str, slowness: Slowness, defect: Defect = NONE) -> None:
+        super().__init__(name, defect)
         self.timeouts = Timeouts()
         self._slowness = slowness
 
     def open_arena(self, world: World, name: str) -> SlowArena:  # noqa: ARG002 -- as there
-        return SlowArena(world, self._slowness, self.clock, self._hears)
+        return SlowArena(world, self._slowness, self.clock, self._defect)
 
 
 class SlowArena(PerfectArena):
     """A world in which calls and readings take time, and changes longer."""
 
-    def __init__(self, world: World, slowness: Slowness, clock: Clock, hears: Hears) -> None:
-        super().__init__(world, hears)
-        self._plane: LatePlane = LatePlane(slowness, clock)
+    def __init__(self, world: World, slowness: Slowness, clock: Clock, defect: Defect) -> None:
         self._slowness = slowness
         self._clock = clock
+        super().__init__(world, defect)
         self._back_at = float("-inf")
         self._passed: dict[str, set[Flow]] = {}
 
     def create_pod(self, pod: Pod) -> None:
         super().create_pod(pod)
         made = self.world.pods[pod.ref]
-        self._plane.starts(made)
+        for plane in (self._plane, self._right):
+            if isinstance(plane, LatePlane):
+                plane.starts(made)
         self._passed[pod.ref] = set()
         self._see_early()
 
@@ -78,6 +79,9 @@ class SlowArena(PerfectArena):
             flow: each if each.passed is not None or flow not in self._passed[ref] else Early(1, 0.0)
             for flow, each in super().early(ref).items()
         }
+
+    def _made_plane(self) -> LatePlane:
+        return LatePlane(self._slowness, self._clock)
 
     def _event(self, action: Action) -> None:
         self._clock.sleep(_CALL_SECONDS)

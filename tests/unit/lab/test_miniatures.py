@@ -1,17 +1,17 @@
-"""Miniatures that make one mistake, and by which names they are made."""
+"""Miniatures that have one defect, and by which names they are made."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from conformance.errors import UsageError
-from conformance.lab.miniatures.mistakes import MISTAKES
-from conformance.lab.miniatures.registry import make
+from conformance.lab.miniatures.registry import DEFECTS, make
 from conformance.model.case import ApplyPolicy, DeletePolicy, LabelPod
 from conformance.model.default_world import default_world
-from conformance.model.flow import Flow
+from conformance.model.flow import DEFAULT_PROBE, Flow, flows
 from conformance.model.matrix import Observed
 from conformance.model.policy import Direction, IPBlock, LabelSelector, NetworkPolicy, Peer, Rule
 from conformance.model.world import Protocol
@@ -87,14 +87,45 @@ SHOWN = {
 }
 
 
-@pytest.mark.parametrize("name", MISTAKES)
+@pytest.mark.parametrize("name", SHOWN)
 def test_each_makes_its_mistake_and_no_other(name: str) -> None:
-    for mistake in ("perfect", *MISTAKES):
+    for mistake in ("perfect", *SHOWN):
         arena = make(mistake).open_arena(default_world(), "main-1")
         right = make("perfect").open_arena(default_world(), "main-1")
         flow = SHOWN[name](arena)
         SHOWN[name](right)
         assert (passes(arena, flow) is not passes(right, flow)) is (mistake == name), mistake
+
+
+def test_every_defect_has_a_name_of_its_own_a_class_and_a_sentence() -> None:
+    assert len(DEFECTS) >= 150
+    assert {each.of for each in DEFECTS.values()} == {f"M{number:02}" for number in range(1, 41)}
+    assert all(name == each.name and each.what for name, each in DEFECTS.items())
+    assert len({each.what for each in DEFECTS.values()}) == len(DEFECTS)
+
+
+@pytest.mark.parametrize("name", DEFECTS)
+def test_without_policies_a_defect_does_not_show(name: str) -> None:
+    arena = make(name).open_arena(default_world(), "main-1")
+    tried = flows(arena.world, DEFAULT_PROBE, external=True)
+    assert all(seen.observed is Observed.ALLOWED for seen in arena.probe(tried, 1.0).values())
+
+
+@pytest.mark.parametrize("scope", ["egress", "ingress"])
+def test_a_defect_may_show_in_one_direction_only(scope: str) -> None:
+    arena = make(f"enforces-nothing@{scope}").open_arena(default_world(), "main-1")
+    both = NetworkPolicy("x", "p", X_A, frozenset(Direction))
+    arena.change([ApplyPolicy(both)])
+    assert passes(arena, "x/a -> x/b") is (scope == "egress")
+    assert passes(arena, "x/b -> x/a") is (scope == "ingress")
+
+
+def test_a_pod_that_is_made_again_has_another_address() -> None:
+    arena = make("perfect").open_arena(default_world(), "main-1")
+    pod = arena.world.pods["x/a"]
+    arena.delete_pod("x/a")
+    arena.create_pod(replace(pod, addresses=(), generation=2))
+    assert not set(pod.addresses) & set(arena.world.pods["x/a"].addresses)
 
 
 @pytest.mark.parametrize("name", ["perfect", "delete-opens", "slow-2s", "slow-node-0.5s+keeps-rules"])

@@ -1,0 +1,1 @@
+"""Mistakes of plugins, by what they are about; each module has `DEFECTS`."""
