@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from conformance.cluster.kind import Cluster, KindOptions
     from conformance.runner.target import Target
 
-NAMES = ("netns", "kubernetes", "kind", "mini:NAME")
+NAMES = ("netns", "netns:DEFECT", "kubernetes", "kind", "mini:NAME")
 _MOST_IN_THE_LAB = 8
 _RUN = re.compile(r"^[a-z0-9]{1,12}$")
 
@@ -56,6 +56,8 @@ def check(options: TargetOptions) -> None:
         raise UsageError(f"no target is called {options.target!r}", hint=f"the targets are {', '.join(NAMES)}")
     if kind == "mini":
         _miniature(options, name)
+    elif kind == "netns":
+        _netns(options, name)
 
 
 def make(options: TargetOptions) -> Target:
@@ -168,10 +170,14 @@ def _kind_options(options: TargetOptions) -> KindOptions:
     )
 
 
-def _netns(_: TargetOptions, __: str) -> Target:
+def _netns(_: TargetOptions, name: str) -> Target:
     from conformance.lab.netns.target import NetnsTarget  # noqa: PLC0415 -- as above
 
-    return NetnsTarget()
+    if not name:
+        return NetnsTarget()
+    from conformance.lab.miniatures.registry import in_a_kernel  # noqa: PLC0415 -- as above
+
+    return NetnsTarget(name, in_a_kernel(name).hears)
 
 
 def _kubernetes(options: TargetOptions, _: str) -> Target:

@@ -49,3 +49,15 @@ def make(name: str) -> PerfectTarget:
         f"no miniature is called {name!r}",
         hint=f"there are perfect; {late}; {len(DEFECTS)} defects, such as {min(DEFECTS)}, which `score --list` names; and slow-2s+{min(DEFECTS)}",
     )
+
+
+def in_a_kernel(name: str) -> Defect:
+    """Return a defect that a lab with real packets can have too: one of what its rules are made of; UsageError for any other name."""
+    found = DEFECTS.get(name)
+    if found is None or not found.shows_in_tables or found.where is not None:
+        able = [each.name for each in DEFECTS.values() if each.shows_in_tables and each.where is None]
+        raise UsageError(
+            f"netns cannot have a defect called {name!r}",
+            hint=f"it can have {len(able)} of those that `score --list` names, such as {min(able)}",
+        )
+    return found

@@ -32,7 +32,7 @@ from conformance.runner.probing import Prober
 from conformance.runner.routes import from_start
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from conformance.lab.netns.control import Keeper
     from conformance.model.case import Action, Change
@@ -41,6 +41,9 @@ if TYPE_CHECKING:
     from conformance.model.policy import NetworkPolicy
     from conformance.model.world import Endpoint, Namespace, Service
     from conformance.runner.probing import Stream
+
+    #: What is known after an event, of what was known, the event, and what is so.
+    Hears = Callable[[State, Action, State], State]
 
 #: How long a new agent may take until all its servers answer, and how long each of them is given in one try.
 READY_TIMEOUT = 20.0
@@ -51,10 +54,13 @@ _NODES = 2  # there are never fewer, so that a case can put a pod on a node that
 class NetnsArena:
     """An arena as `runner.target.Arena` describes it. It is complete once `open` has returned."""
 
-    def __init__(self, keeper: Keeper, name: str) -> None:
+    def __init__(self, keeper: Keeper, name: str, hears: Hears | None = None) -> None:
         self._addresses = Addresses()
         self._node_ports = itertools.cycle(NODE_PORTS)
         self._state = State(World())
+        self._hears = hears
+        #: What rules are made of. It is what is so, unless the lab has a defect.
+        self._known = self._state
         self._prober = Prober(name, self._agent)
         self._machines = Machines(keeper, name)
         self._open = True
@@ -68,9 +74,9 @@ class NetnsArena:
             for number, (ref, endpoint) in enumerate(world.endpoints.items())
         }
         nodes = self._nodes(max([_NODES, *(pod.node + 1 for pod in pods.values())]))
-        self._state = State(World(dict(world.namespaces), pods, services, endpoints, nodes))
         self._add_nodes(nodes)
-        self._enforce(self._state)
+        self._known = State(World(dict(world.namespaces), pods, services, endpoints, nodes))
+        self._enforce(self._known)
         for pod in self.world.running:
             self._machines.add_pod(pod)
         for number, endpoint in enumerate(endpoints.values()):
@@ -98,16 +104,17 @@ class NetnsArena:
     def change(self, changes: Sequence[Change]) -> None:
         what = " and ".join(map(_words, changes))
         with self._acting(what):
-            state = self._state
+            state, known = self._state, self._known
             for each in changes:
                 state = self._after(what, each, state)
-            self._enforce(state)
+                known = self._heard(known, each, state)
+            self._enforce(state, known)
 
     def create_namespace(self, namespace: Namespace) -> None:
         what = f"create namespace {namespace.name}"
         _refuse_twin(what, namespace.name, self.world.namespaces)
         with self._acting(what):
-            self._enforce(self._after(what, CreateNamespace(namespace)))
+            self._take(CreateNamespace(namespace), self._after(what, CreateNamespace(namespace)))
 
     def delete_namespace(self, name: str) -> None:
         what = f"delete namespace {name}"
@@ -115,13 +122,13 @@ class NetnsArena:
             after = self._after(what, DeleteNamespace(name))
             for ref in self.world.pods.keys() - after.world.pods.keys():
                 self._remove(self.world.pods[ref])
-            self._enforce(after)
+            self._take(DeleteNamespace(name), after)
 
     def create_pod(self, pod: Pod) -> None:
         """Make a pod whose rules are in force before its agent runs: it must never be open for a moment."""
         what = f"create pod {pod.ref}"
         _refuse_twin(what, pod.ref, self.world.pods)
-        before = self._state
+        before, known = self._state, self._known
         with self._acting(what):
             self._after(what, CreatePod(pod))  # complains about a missing namespace before an address is taken
             pod = self._with_address(pod)
@@ -129,17 +136,17 @@ class NetnsArena:
             nodes = self._nodes(max(len(self.world.nodes), pod.node + 1))
             after = replace(after, world=replace(after.world, nodes=nodes))
             if pod.phase is not Phase.RUNNING:
-                self._enforce(after)
+                self._take(CreatePod(pod), after)
                 return
             try:
                 self._add_nodes(nodes)
-                self._enforce(after)
+                self._take(CreatePod(pod), after)
                 self._machines.add_pod(pod)
                 self._prober.open([pod.ref])
                 self._wait_until_alive(pod)
             except (LabFault, ActionFailed, ProbeFailed):
                 self._remove(pod)
-                self._enforce(before)
+                self._enforce(before, known)
                 raise
 
     def delete_pod(self, ref: str) -> None:
@@ -147,7 +154,7 @@ class NetnsArena:
         with self._acting(what):
             after = self._after(what, DeletePod(ref))
             self._remove(self.world.pods[ref])
-            self._enforce(after)
+            self._take(DeletePod(ref), after)
 
     def discard(self, pods: Sequence[str], namespaces: Sequence[str]) -> None:
         for ref in pods:
@@ -160,7 +167,8 @@ class NetnsArena:
         _refuse_twin(what, service.ref, self.world.services)
         with self._acting(what):
             self._after(what, CreateService(service))
-            self._enforce(self._after(what, CreateService(self._with_address_and_ports(service))))
+            made = CreateService(self._with_address_and_ports(service))
+            self._take(made, self._after(what, made))
 
     def delete_service(self, ref: str) -> None:
         what = f"delete Service {ref}"
@@ -169,7 +177,8 @@ class NetnsArena:
             if service is None:
                 raise ActionFailed(f"cannot {what}: there is no {ref}")
             rest = {key: each for key, each in self.world.services.items() if key != ref}
-            self._enforce(replace(self._state, world=replace(self.world, services=rest)))
+            known = replace(self._known, world=replace(self._known.world, services=rest))
+            self._enforce(replace(self._state, world=replace(self.world, services=rest)), known)
             for address in service.addresses:
                 self._addresses.give_back(address)
 
@@ -220,14 +229,22 @@ class NetnsArena:
         except KeyError as error:
             raise ActionFailed(f"cannot {what}: there is no {error.args[0]}") from error
 
-    def _enforce(self, state: State) -> None:
-        """Put a state in force, and make it the current one."""
+    def _heard(self, known: State, action: Action, state: State) -> State:
+        return state if self._hears is None else self._hears(known, action, state)
+
+    def _take(self, action: Action, state: State) -> None:
+        """Put in force what an event led to, and make it the current state."""
+        self._enforce(state, self._heard(self._known, action, state))
+
+    def _enforce(self, state: State, known: State | None = None) -> None:
+        """Make a state the current one, and put in force what is known of it: all of it, where nothing else is said."""
+        known = known or state
         try:
-            rules = compile_rules(state.world, state.policies.values())
+            rules = compile_rules(known.world, known.policies.values())
         except ValueError as error:  # the loader of case files lets none of these through
             raise ActionFailed("a policy has an address that is none", causes=[str(error)]) from error
         self._machines.enforce(rules)
-        self._state = state
+        self._state, self._known = state, known
 
     def _add_nodes(self, nodes: Sequence[Node]) -> None:
         for node in range(len(nodes)):

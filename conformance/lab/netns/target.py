@@ -15,14 +15,17 @@ from conformance.runner.target import Description
 from conformance.runner.timeouts import Timeouts
 
 if TYPE_CHECKING:
-    from conformance.lab.netns.arena import NetnsArena
+    from conformance.lab.netns.arena import Hears, NetnsArena
     from conformance.lab.netns.control import Keeper
     from conformance.model.world import World
     from conformance.runner.timeouts import Clock
 
 
 class NetnsTarget:
-    """A target as `runner.target.Target` describes it. Nothing is started before the first arena is opened."""
+    """A target as `runner.target.Target` describes it. Nothing is started before the first arena is opened.
+
+    With `hears` it has a defect, called `name`: rules are made of what that makes of each event, and not of what is so.
+    """
 
     at_once: ClassVar[bool] = True
     clock: ClassVar[Clock] = SystemClock()
@@ -31,14 +34,16 @@ class NetnsTarget:
         settle=20.0, connect=30.0, hold=0.0, quiet=0.0, watch=0.5, probe_floor=0.05, probe_ceiling=1.0
     )
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = "", hears: Hears | None = None) -> None:
+        self._name = name
+        self._hears = hears
         self._keeper: Keeper | None = None
         self._arenas: dict[str, NetnsArena] = {}
 
     def describe(self) -> Description:
         return Description(
-            target="netns",
-            implementation="netns-lab",
+            target=f"netns:{self._name}" if self._name else "netns",
+            implementation=f"netns-lab-{self._name}" if self._name else "netns-lab",
             version=__version__,
             environment={
                 "kernel": platform.release(),
@@ -60,7 +65,7 @@ class NetnsTarget:
             if self._keeper is None or not self._keeper.alive:
                 self._stop_keeper()
                 self._keeper = Keeper()
-            arena = self._arenas[name] = NetnsArena(self._keeper, name)
+            arena = self._arenas[name] = NetnsArena(self._keeper, name, self._hears)
         except LabFault as fault:
             raise unavailable(fault) from fault
         try:

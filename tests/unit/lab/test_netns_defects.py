@@ -1,0 +1,50 @@
+"""The lab with a defect switched on: real packets, the agent and the judge say which rule is not kept."""
+
+from __future__ import annotations
+
+import pytest
+
+from conformance.casefile.choose import choose
+from conformance.casefile.load import find, load_cases
+from conformance.casefile.packaged import cases
+from conformance.errors import UsageError
+from conformance.model.matrix import CellVerdict
+from conformance.model.verdict import Verdict
+from conformance.report.findings import deciding
+from conformance.report.lines import case_line
+from conformance.runner.session import Rules, Session
+from conformance.targets import TargetOptions, make
+
+LEAK, BREAK = {CellVerdict.LEAK}, {CellVerdict.BREAK}
+
+
+@pytest.mark.parametrize(
+    ("defect", "case", "verdicts", "policies"),
+    [
+        pytest.param("ignores-except", "ELDU-ingress-any-one", LEAK, {"x/all-but-one"}, id="a rule too many"),
+        pytest.param("first-rule-only", "J9ZD", BREAK, {"x/two-rules"}, id="a rule missing"),
+        pytest.param("range-past-its-end", "R4EA-ingress-tcp-exact", LEAK, {"x/range"}, id="a wrong range of ports"),
+        pytest.param("keeps-rules", "IK5Y", LEAK, {"x/web"}, id="what an edit took away"),
+        pytest.param("ignores-edits-of-selectors", "EH57", LEAK, {"x/deny"}, id="pods that an edit selects"),
+    ],
+)
+def test_the_cells_that_differ_name_the_rule_that_is_not_kept(
+    defect: str, case: str, verdicts: set[CellVerdict], policies: set[str]
+) -> None:
+    (chosen,) = choose(load_cases(list(find([cases()]))), [case])
+    target = make(TargetOptions(target=f"netns:{defect}"))
+    try:
+        session = Session(target, Rules(timeouts={"settle": 0.2}))
+        result = session.run(chosen)
+        session.close()
+    finally:
+        target.close()
+    findings = [cell for step in result.steps for cell in step.findings]
+    assert (result.verdict, {cell.verdict for cell in findings}) == (Verdict.FAIL, verdicts)
+    assert set(deciding(each for step in case_line(result)["steps"] for each in step["findings"])) == policies
+
+
+@pytest.mark.parametrize("name", ["nope", "stateless", "ignores-except@egress", "perfect"])
+def test_not_every_defect_is_one_that_rules_can_have(name: str) -> None:
+    with pytest.raises(UsageError, match="netns cannot have a defect called"):
+        make(TargetOptions(target=f"netns:{name}"))
