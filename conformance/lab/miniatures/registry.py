@@ -16,6 +16,7 @@ from conformance.lab.miniatures.defects import (
     selectors,
     whole_policies,
 )
+from conformance.lab.miniatures.disturbances import DISTURBANCES
 from conformance.lab.miniatures.late_plane import Slowness
 from conformance.lab.miniatures.perfect import PerfectTarget
 from conformance.lab.miniatures.slow import SlowTarget
@@ -31,6 +32,9 @@ DEFECTS: Mapping[str, Defect] = {
     each.name: each for each in sorted((one for module in _MODULES for one in module.DEFECTS), key=lambda one: one.of)
 }
 
+#: What is disturbed is waited for as a cluster is.
+_HARDLY_SLOW = Slowness(0.1)
+
 
 def make(name: str) -> PerfectTarget:
     """Return a miniature: `perfect`, one that is late, one that has a defect, or both with a `+` between them.
@@ -38,16 +42,19 @@ def make(name: str) -> PerfectTarget:
     UsageError for a name that none has.
     """
     known = {NONE.name: NONE, **DEFECTS}
+    disturbed = {each.name: each for each in DISTURBANCES}
     first, plus, rest = name.partition("+")
     if slowness := Slowness.named(first):
         if not plus or rest in DEFECTS:
             return SlowTarget(name, slowness, DEFECTS[rest] if plus else NONE)
     elif name in known:
         return PerfectTarget(name, known[name])
+    elif name in disturbed:
+        return SlowTarget(name, _HARDLY_SLOW, disturbed[name])
     late = "slow-2s (or another number of seconds), slow-deletes-2s, slow-node-2s, slow-pods-2s"
     raise UsageError(
         f"no miniature is called {name!r}",
-        hint=f"there are perfect; {late}; {len(DEFECTS)} defects, such as {min(DEFECTS)}, which `score --list` names; and slow-2s+{min(DEFECTS)}",
+        hint=f"there are perfect; {late}; {', '.join(disturbed)}; {len(DEFECTS)} defects, such as {min(DEFECTS)}, which `score --list` names; and slow-2s+{min(DEFECTS)}",
     )
 
 

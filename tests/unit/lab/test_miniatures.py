@@ -7,19 +7,33 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from conformance.casefile.choose import choose
+from conformance.casefile.load import find, load_cases
+from conformance.casefile.packaged import cases
 from conformance.errors import UsageError
 from conformance.lab.miniatures.registry import DEFECTS, make
 from conformance.model.case import ApplyPolicy, DeletePolicy, LabelPod
 from conformance.model.default_world import default_world
 from conformance.model.flow import DEFAULT_PROBE, Flow, flows
-from conformance.model.matrix import Observed
+from conformance.model.matrix import CellVerdict, Observed
 from conformance.model.policy import Direction, IPBlock, LabelSelector, NetworkPolicy, Peer, Rule
+from conformance.model.verdict import Verdict
 from conformance.model.world import Protocol
+from conformance.runner.session import Session
 
 if TYPE_CHECKING:
     from conformance.lab.miniatures.perfect import PerfectArena
+    from conformance.model.case import Case
 
 INGRESS = frozenset({Direction.INGRESS})
+
+
+@pytest.fixture
+def deny() -> Case:
+    (case,) = choose(load_cases(list(find([cases()]))), ["WF4X"])
+    return case
+
+
 X_A = LabelSelector({"pod": "a"})
 
 
@@ -151,3 +165,24 @@ def test_it_is_called_what_it_was_asked_for_by(name: str) -> None:
 def test_names_that_none_has(name: str) -> None:
     with pytest.raises(UsageError, match="no miniature is called"):
         make(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "verdict", "cells"),
+    [
+        ("flaps", Verdict.FAIL, {CellVerdict.UNSTABLE}),
+        ("failing-exec", Verdict.PASS, set()),
+        ("no-exec", Verdict.ERROR, set()),
+        ("dying-server", Verdict.ERROR, {CellVerdict.UNKNOWN}),
+        ("slow-5s", Verdict.PASS, set()),
+        ("slow-200s", Verdict.FAIL, {CellVerdict.LEAK}),
+    ],
+)
+def test_what_disturbs_a_run_is_held_against_nobody_but_a_plugin_that_flaps_or_is_too_late(
+    name: str, verdict: Verdict, cells: set[CellVerdict], deny: Case
+) -> None:
+    result = Session(make(name)).run(deny)
+    assert result.verdict is verdict
+    assert {cell.verdict for step in result.steps for cell in step.findings} == cells
+    if name == "slow-5s":
+        assert max(result.steps[0].latencies) >= 5.0
