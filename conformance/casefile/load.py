@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 from conformance.casefile import build, consistency, typing_errors
 from conformance.casefile.document import TABLE, CaseDocument, RowDocument, TableDocument
 from conformance.casefile.packaged import SUFFIXES, shown
-from conformance.casefile.source import Problem, read
+from conformance.casefile.source import Problem, parse, read
 from conformance.casefile.table import expand
 from conformance.errors import CaseFileError, UsageError
 
@@ -26,7 +26,15 @@ D = TypeVar("D", bound=BaseModel)
 
 def load_file(file: Path, shown_as: str | None = None) -> tuple[Case, ...]:
     """Read the case or the table of cases in a file; CaseFileError with every problem that it has."""
-    source = read(file, shown_as or shown(file))
+    return _complete(read(file, shown_as or shown(file)))
+
+
+def load_text(text: str, shown_as: str) -> tuple[Case, ...]:
+    """Read the case or the table of cases in a text; CaseFileError with every problem that it has."""
+    return _complete(parse(text, shown_as))
+
+
+def _complete(source: Source) -> tuple[Case, ...]:
     cases = tuple(_cases(source))
     source.refuse_problems()
     return cases

@@ -29,7 +29,7 @@ _TEXT = "tag:yaml.org,2002:str"
 _PLAIN_INT = re.compile(r"^-?(0|[1-9][0-9]*)$")
 _PLAIN_FLOAT = re.compile(r"^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?$")
 #: Text to YAML 1.1, and a number to YAML 1.2 and to kubectl.
-_OTHERWISE_ELSEWHERE = re.compile(r"^[-+]?(0o[0-7]+|(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?)$|[yYnN]$")
+OTHERWISE_ELSEWHERE = re.compile(r"^[-+]?(0o[0-7]+|(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?)$|[yYnN]$")
 _MOST_DIGITS, _MOST_DEPTH = 18, 50
 
 
@@ -179,7 +179,7 @@ def _items(source: Source, node: yaml.MappingNode, path: Path) -> Iterator[tuple
         if not isinstance(key, yaml.ScalarNode):
             source.problems.append(Problem(location, dotted(path), "a key must be text, and not a list or a mapping"))
             continue
-        if key.tag != _TEXT or (not key.style and _OTHERWISE_ELSEWHERE.match(key.value)):
+        if key.tag != _TEXT or (not key.style and OTHERWISE_ELSEWHERE.match(key.value)):
             source.problems.append(Problem(location, dotted(path), f"a key must be text: quote {key.value!r}"))
             continue
         name = str(key.value)
@@ -195,7 +195,7 @@ def _items(source: Source, node: yaml.MappingNode, path: Path) -> Iterator[tuple
 
 def _scalar(source: Source, node: yaml.Node, path: Path) -> Any:
     text = str(node.value)
-    if getattr(node, "style", None) or (node.tag == _TEXT and not _OTHERWISE_ELSEWHERE.match(text)):
+    if getattr(node, "style", None) or (node.tag == _TEXT and not OTHERWISE_ELSEWHERE.match(text)):
         return text
     if node.tag == _NULL:
         return None

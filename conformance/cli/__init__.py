@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 
-from conformance.cli import cases, clusters, explain, matrix, records, run, score
+from conformance.cli import cases, clusters, explain, fuzz, matrix, records, run, score
 from conformance.cli.app import app, err
 from conformance.errors import ConformanceError
 
-__all__ = ["cases", "clusters", "explain", "main", "matrix", "records", "run", "score"]
+__all__ = ["cases", "clusters", "explain", "fuzz", "main", "matrix", "records", "run", "score"]
 
 
 def main() -> None:
