@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     Raw = dict[str, Any]
 
 _HEAD = """\
-# Found by fuzzing {target} with seed {seed}, sample {number}: {flow} must be {expected}, and was not.
+# Found by fuzzing {found_by}: {flow} must be {expected}, and was not.
 # The expectations are the evaluator's. Before this becomes a case, work them out by hand, and say in `requirement` what it shows.
 """
 
@@ -31,7 +31,6 @@ _HEAD = """\
 class Finding:
     """A sample on which target and evaluator differ, as it was made small. `text` is a case file, `flow` the first flow that differs."""
 
-    number: int
     flow: str
     expected: str
     text: str
@@ -58,7 +57,9 @@ def fuzz(
         raw = _drawn(seed, number)
         if raw is not None:
             result = session.run(case_of(raw))
-            finding = _finding(session, target, seed, number, raw) if result.verdict is Verdict.FAIL else None
+            finding = None
+            if result.verdict is Verdict.FAIL:
+                finding = _finding(session, f"{target} with seed {seed}, sample {number}", raw, result)
             yield Sample(number, result.verdict, result.reason, finding)
         number += 1
 
@@ -71,27 +72,40 @@ def _drawn(seed: int, number: int) -> Raw | None:
         return None
 
 
-def _finding(session: Session, target: str, seed: int, number: int, raw: Raw) -> Finding:
-    last: list[CaseResult] = []
-
-    def shows(tried: Raw) -> bool:
-        try:
-            case = case_of(with_expectations(tried))
-        except (CaseFileError, KeyError):
-            return False
-        result = session.run(case)
-        if result.verdict is Verdict.FAIL:
-            last.append(result)
-        return result.verdict is Verdict.FAIL
-
-    shows(raw)
-    small = with_expectations(shrunk(raw, shows))
-    cells = [cell for step in (last[-1].steps if last else ()) for cell in step.findings]
-    flow = str(cells[0].flow) if cells else "a flow"
-    expected = "blocked" if cells and not cells[0].declared else "let through"
-    head = _HEAD.format(target=target, seed=seed, number=number, flow=flow, expected=expected)
+def _finding(session: Session, found_by: str, raw: Raw, first: CaseResult) -> Finding:
+    small = _made_small(session, raw)
+    result = _failing(session, small) or first
+    cell = next(cell for step in result.steps for cell in step.findings)
+    expected = "let through" if cell.declared else "blocked"
+    head = _HEAD.format(found_by=found_by, flow=cell.flow, expected=expected)
     manifests = {each["metadata"]["name"]: each for step in small["steps"] for each in step.get("apply", ())}
     rules = [
         rule for each in manifests.values() for name in ("ingress", "egress") for rule in each["spec"].get(name, ())
     ]
-    return Finding(number, flow, expected, head + manifest_text(small), len(manifests), len(rules))
+    text = head + manifest_text(with_expectations(small))
+    return Finding(str(cell.flow), expected, text, len(manifests), len(rules))
+
+
+def _made_small(session: Session, raw: Raw) -> Raw:
+    """Make a sample small in the arena that it was found in; where that shows only what others left there, in a new one for each try.
+
+    What does not show in a new arena at all stays as large as it was drawn: it takes the samples before it.
+    """
+    small = shrunk(raw, lambda tried: _failing(session, tried) is not None)
+    if _failing(session, small, anew=True) is not None:
+        return small
+    if _failing(session, raw, anew=True) is not None:
+        return shrunk(raw, lambda tried: _failing(session, tried, anew=True) is not None)
+    return raw
+
+
+def _failing(session: Session, raw: Raw, *, anew: bool = False) -> CaseResult | None:
+    """Run raw data as a case; return what came of it if it is a case and fails."""
+    try:
+        case = case_of(with_expectations(raw))
+    except (CaseFileError, KeyError):
+        return None
+    if anew:
+        session.close()
+    result = session.run(case)
+    return result if result.verdict is Verdict.FAIL else None
