@@ -14,7 +14,7 @@ from conformance.cli import given
 from conformance.cli.app import Paths, app, err, out
 from conformance.errors import UsageError
 
-_EXIT_SURVIVORS = 1
+_EXIT_WANTING = 1
 
 
 class ScoreFormat(StrEnum):
@@ -58,8 +58,8 @@ def score(
             print(score_markdown(found))  # noqa: T201 -- data goes to stdout as it is
         case ScoreFormat.JSON:
             print(as_data)  # noqa: T201 -- as above
-    if found.survivors or found.imperfect or found.doubted:
-        raise typer.Exit(_EXIT_SURVIVORS)
+    if found.survivors or found.idle or found.imperfect or found.doubted:
+        raise typer.Exit(_EXIT_WANTING)
 
 
 def _progress(done: int, of: int) -> None:
