@@ -58,7 +58,8 @@ def score(
             print(score_markdown(found))  # noqa: T201 -- data goes to stdout as it is
         case ScoreFormat.JSON:
             print(as_data)  # noqa: T201 -- as above
-    if found.survivors or found.idle or found.imperfect or found.doubted:
+    idle = found.idle if defect is None else ()  # of some defects only, most cases find none
+    if found.survivors or idle or found.imperfect or found.doubted:
         raise typer.Exit(_EXIT_WANTING)
 
 
