@@ -29,7 +29,7 @@ def record(folder: Path) -> list[dict[str, Any]]:
 @pytest.mark.parametrize(
     ("arguments", "said", "hint"),
     [
-        (["--target", "nope"], "no target is called 'nope'", "the targets are netns, kubernetes, kind, mini:NAME"),
+        (["--target", "nope"], "no target is called 'nope'", "the targets are netns, netns:DEFECT, kubernetes, kind, mini:NAME"),
         (["--target", "kubernetes"], "no context is named, and the suite never takes the current one by itself", "--context"),
         (["--workload", "deployment"], "target netns has no workload deployment", "only the targets kubernetes and kind"),
         (["--target", "mini:perfect", "--shard", "3/2"], "there is no shard 3/2", "shards are counted from 1"),
@@ -48,7 +48,7 @@ def test_a_target_that_cannot_be(arguments: list[str], said: str, hint: str, cas
 def test_a_miniature_that_cannot_be(command: Callable[..., Ended]) -> None:
     ended = command("smoke", "--target", "mini:nope")
     assert ended.status == 64
-    assert "no miniature is called 'nope' [usage]\n  hint: the miniatures are " in ended.err
+    assert "no miniature is called 'nope' [usage]\n  hint: there are perfect; " in ended.err
     assert "perfect" in ended.err
 
 

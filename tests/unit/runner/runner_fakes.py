@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from conformance.lab.miniatures.data_plane import DataPlane
 from conformance.lab.miniatures.perfect import PerfectArena, PerfectTarget
 from conformance.model.case import ApplyPolicy, DeletePolicy, LabelNamespace, LabelPod
 from conformance.model.matrix import Observation, Observed
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from conformance.model.case import Change
     from conformance.model.flow import Flow
     from conformance.model.policy import NetworkPolicy
+    from conformance.model.state import State
     from conformance.model.world import World
 
 ALLOWED = Observation(Observed.ALLOWED, 0.001, waited=0.001)
@@ -188,20 +190,21 @@ class Late:
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
-        self._planes: dict[int, list[tuple[float, Any]]] = {}
+        self._planes: dict[int, list[tuple[float, State, DataPlane]]] = {}
 
     def __call__(self, arena: ScriptedArena, flow: Flow, seen: Observation) -> Observation:  # noqa: ARG002 -- a lens
         now = arena.target.clock.now()
         planes = self._planes.setdefault(id(arena), [])
-        tables = arena._plane.tables  # a new one after every event
-        if not planes or planes[-1][1] is not tables:
-            planes.append((now if planes else float("-inf"), tables))
-        known = [plane for moment, plane in planes if moment <= now - self.seconds][-1]
-        arena._plane.tables, true = known, arena._plane.tables
+        if not planes or planes[-1][1] is not arena._known:  # it is another one after every event
+            plane = DataPlane()
+            plane.refresh(arena._known.world, arena._known.policies)
+            planes.append((now if planes else float("-inf"), arena._known, plane))
+        known = [plane for moment, _, plane in planes if moment <= now - self.seconds][-1]
+        arena._plane, true = known, arena._plane
         try:
-            return arena._observe(flow, DROPPED.seconds)
+            return ALLOWED if arena._passes(flow) else DROPPED
         finally:
-            arena._plane.tables = true
+            arena._plane = true
 
 
 def always(wanted: Callable[[Flow], bool], seen: Observation) -> Any:
