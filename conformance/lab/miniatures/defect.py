@@ -36,6 +36,10 @@ class Packet:
     def crosses_nodes(self) -> bool:
         return self.sender is not None and self.receiver is not None and self.sender.node != self.receiver.node
 
+    @property
+    def stays_on_a_node(self) -> bool:
+        return self.sender is not None and self.receiver is not None and self.sender.node == self.receiver.node
+
     def answered(self, port: int) -> Self:
         """Return the packet that comes back, to the port that the sender had."""
         return replace(

@@ -6,20 +6,20 @@ Whatever finds nothing to change gives back the very state that it was given, so
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 from conformance.lab.miniatures.data_plane import selects
 from conformance.model.case import ApplyPolicy
 from conformance.model.policy import Direction
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from conformance.lab.miniatures.defect import Hears
     from conformance.model.case import Action
     from conformance.model.policy import LabelSelector, NetworkPolicy, Peer, PolicyPort, Rule
     from conformance.model.state import State
-    from conformance.model.world import Pod, World
+    from conformance.model.world import Namespace, Pod, World
 
     ChangesPolicy = Callable[[NetworkPolicy, State], NetworkPolicy | None]
     ChangesRule = Callable[[Rule, "Place"], Iterable[Rule]]
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     ChangesPort = Callable[[PolicyPort, "Place"], Iterable[PolicyPort]]
     ChangesSelector = Callable[[LabelSelector], LabelSelector]
     ChangesLabels = Callable[[Mapping[str, str]], Mapping[str, str]]
+    #: The two lists of a rule.
+    Part = Literal["peers", "ports"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,11 @@ class Place:
     @property
     def world(self) -> World:
         return self.state.world
+
+    @property
+    def number(self) -> int:
+        """The number of the rule among those of its direction, from 0."""
+        return next(number for number, each in enumerate(self.policy.rules(self.direction)) if each is self.rule)
 
     @property
     def subjects(self) -> Sequence[Pod]:
@@ -59,16 +66,25 @@ def policies(change: ChangesPolicy) -> Hears:
     return hears
 
 
+def edits(change: Callable[[NetworkPolicy, NetworkPolicy], NetworkPolicy]) -> Hears:
+    """Make something of an edited policy out of what it was and what it is; it stays so until it is edited again."""
+    return _edited(lambda old, new, _: change(old, new))
+
+
 def edited_policies(change: ChangesPolicy) -> Hears:
     """Change a policy when it is replaced, and take those that are new as they are."""
+    return _edited(lambda _, new, state: change(new, state))
 
+
+def _edited(change: Callable[[NetworkPolicy, NetworkPolicy, State], NetworkPolicy | None]) -> Hears:
     def hears(known: State, action: Action, true: State) -> State:
         taken: dict[str, NetworkPolicy | None] = {
             ref: known.policies.get(ref, each) for ref, each in true.policies.items()
         }
         if isinstance(action, ApplyPolicy):
             ref = action.policy.ref
-            taken[ref] = change(action.policy, true) if ref in known.policies else action.policy
+            old = known.policies.get(ref)
+            taken[ref] = change(old, action.policy, true) if old is not None else action.policy
         if all(taken[ref] is policy for ref, policy in true.policies.items()):
             return true
         return replace(true, policies={ref: each for ref, each in taken.items() if each is not None})
@@ -95,28 +111,41 @@ def in_rules(change: ChangesRule) -> ChangesPolicy:
 
 def in_peers(change: ChangesPeer) -> ChangesPolicy:
     """Change the peers of each rule; a rule that had some and has none left matches nobody."""
-
-    def changed(rule: Rule, place: Place) -> Iterable[Rule]:
-        peers = tuple(each for peer in rule.peers for each in change(peer, place))
-        if _same(peers, rule.peers):
-            yield rule
-        elif peers:
-            yield replace(rule, peers=peers)
-
-    return in_rules(changed)
+    return _in_each("peers", change)
 
 
 def in_ports(change: ChangesPort) -> ChangesPolicy:
     """Change the ports of each rule; a rule that had some and has none left matches nothing."""
+    return _in_each("ports", change)
 
+
+def _in_each(part: Part, change: Callable[[Any, Place], Iterable[Any]]) -> ChangesPolicy:
     def changed(rule: Rule, place: Place) -> Iterable[Rule]:
-        ports = tuple(each for port in rule.ports for each in change(port, place))
-        if _same(ports, rule.ports):
-            yield rule
-        elif ports:
-            yield replace(rule, ports=ports)
+        return with_part(rule, part, tuple(each for one in getattr(rule, part) for each in change(one, place)))
 
     return in_rules(changed)
+
+
+def with_part(rule: Rule, part: Part, new: tuple[Any, ...]) -> Iterator[Rule]:
+    """Yield a rule with other peers or ports; none where it had some and has none left, since none at all would mean all."""
+    if _same(new, getattr(rule, part)):
+        yield rule
+    elif new:
+        yield replace(rule, **{part: new})  # type: ignore[arg-type]
+
+
+def first_of(part: Part, most: int) -> ChangesPolicy:
+    """Know the first peers or ports of each rule only."""
+    return in_rules(lambda rule, _: with_part(rule, part, getattr(rule, part)[:most]))
+
+
+def first_rules(most: int) -> ChangesPolicy:
+    """Know the first rules of a policy only, in each direction."""
+    return in_rules(lambda rule, place: [rule] if place.number < most else [])
+
+
+def all_ports(policy: NetworkPolicy) -> list[PolicyPort]:
+    return [port for rule in (*policy.ingress, *policy.egress) for port in rule.ports]
 
 
 def in_peer_selectors(
@@ -160,29 +189,31 @@ def in_selectors(change: ChangesSelector) -> ChangesPolicy:
     return changed
 
 
-def labels(*, of_pods: ChangesLabels | None = None, of_namespaces: ChangesLabels | None = None) -> Hears:
-    """Change what labels pods and namespaces are taken to have."""
+def with_pods(state: State, change: Callable[[Pod], Pod | None]) -> State:
+    """Return a state with each pod changed; None is for one that is not known at all."""
+    changed = {ref: change(pod) for ref, pod in state.world.pods.items()}
+    if all(changed[ref] == pod for ref, pod in state.world.pods.items()):
+        return state
+    known = {ref: pod for ref, pod in changed.items() if pod is not None}
+    return replace(state, world=replace(state.world, pods=known))
+
+
+def with_namespaces(state: State, change: Callable[[Namespace], Namespace]) -> State:
+    """Return a state with each namespace changed."""
+    changed = {name: change(each) for name, each in state.world.namespaces.items()}
+    if changed == state.world.namespaces:
+        return state
+    return replace(state, world=replace(state.world, namespaces=changed))
+
+
+def labels(change: ChangesLabels, *, of_namespaces: bool) -> Hears:
+    """Change what labels pods are taken to have, and namespaces too."""
 
     def hears(_: State, __: Action, true: State) -> State:
-        world = true.world
-        if of_pods is not None:
-            for pod in true.world.pods.values():
-                if (kept := of_pods(pod.labels)) != pod.labels:
-                    world = world.with_pod(replace(pod, labels=kept))
-        if of_namespaces is not None:
-            for namespace in true.world.namespaces.values():
-                if (kept := of_namespaces(namespace.labels)) != namespace.labels:
-                    world = world.with_namespace(replace(namespace, labels=kept))
-        return true if world is true.world else replace(true, world=world)
-
-    return hears
-
-
-def together(*, take: Hears, then: Hears) -> Hears:
-    """Take an event in one wrong way, and what comes of it in another."""
-
-    def hears(known: State, action: Action, true: State) -> State:
-        return then(known, action, take(known, action, true))
+        state = with_pods(true, lambda pod: replace(pod, labels=change(pod.labels)))
+        if not of_namespaces:
+            return state
+        return with_namespaces(state, lambda each: replace(each, labels=change(each.labels)))
 
     return hears
 

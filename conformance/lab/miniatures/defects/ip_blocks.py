@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from conformance.lab.miniatures.data_plane import peer_pods, selects
 from conformance.lab.miniatures.defect import Defect
-from conformance.lab.miniatures.rewriting import edited_policies, in_peers, in_rules, policies
+from conformance.lab.miniatures.rewriting import edited_policies, in_peers, in_rules, policies, with_part
 from conformance.lab.miniatures.scopes import egress, ingress
-from conformance.model.policy import Direction, IPBlock, Peer
+from conformance.model.policy import Direction, IPBlock, LabelSelector, Peer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     from conformance.lab.miniatures.defect import Hears
     from conformance.lab.miniatures.rewriting import Place
@@ -35,7 +35,9 @@ def _blocks(rules: Iterable[Rule]) -> Iterator[IPBlock]:
         yield from (peer.ip_block for peer in rule.peers if peer.ip_block is not None)
 
 
-def _without_holes(when: Holds = lambda _, __: True, *, kept: int = 0) -> Callable[[Peer, Place], Iterator[Peer]]:
+def without_holes(when: Holds = lambda _, __: True, *, kept: int = 0) -> Callable[[Peer, Place], Iterator[Peer]]:
+    """Know of the holes of a block only the first that are kept."""
+
     def changed(peer: Peer, place: Place) -> Iterator[Peer]:
         block = peer.ip_block
         if block is None or len(block.excepts) <= kept or not when(block, place):
@@ -72,10 +74,7 @@ def _minus(peers: Sequence[Peer], holes: Sequence[str], place: Place) -> tuple[P
 def _except_denies(holes_for: Callable[[Rule, Place], Sequence[str]]) -> Hears:
     def changed(rule: Rule, place: Place) -> Iterator[Rule]:
         peers = _minus(rule.peers, holes_for(rule, place), place)
-        if len(peers) == len(rule.peers) and all(map(lambda one, other: one is other, peers, rule.peers)):
-            yield rule
-        elif peers:
-            yield replace(rule, peers=peers)
+        yield from with_part(rule, "peers", peers)
 
     return policies(in_rules(changed))
 
@@ -150,26 +149,18 @@ def _merged_by_cidr(rule: Rule, place: Place) -> Iterator[Rule]:
     with_ports = {
         block.cidr for other in place.policy.rules(place.direction) if other.ports for block in _blocks([other])
     }
-    peers = tuple(peer for peer in rule.peers if peer.ip_block is None or peer.ip_block.cidr not in with_ports)
-    if len(peers) == len(rule.peers):
-        yield rule
-    elif peers:
-        yield replace(rule, peers=peers)
+    yield from _without_cidrs(rule, with_ports)
 
 
 def _last_of_a_cidr(rule: Rule, place: Place) -> Iterator[Rule]:
     """Keep of the rules for one cidr only the last."""
     rules = place.policy.rules(place.direction)
-    later = {block.cidr for other in rules[_index(rule, rules) + 1 :] for block in _blocks([other])}
-    peers = tuple(peer for peer in rule.peers if peer.ip_block is None or peer.ip_block.cidr not in later)
-    if len(peers) == len(rule.peers):
-        yield rule
-    elif peers:
-        yield replace(rule, peers=peers)
+    yield from _without_cidrs(rule, {block.cidr for block in _blocks(rules[place.number + 1 :])})
 
 
-def _index(rule: Rule, rules: Sequence[Rule]) -> int:
-    return next(number for number, each in enumerate(rules) if each is rule)
+def _without_cidrs(rule: Rule, cidrs: Collection[str]) -> Iterator[Rule]:
+    peers = tuple(peer for peer in rule.peers if peer.ip_block is None or peer.ip_block.cidr not in cidrs)
+    return with_part(rule, "peers", peers)
 
 
 def _only_blocks(holds: Callable[[IPBlock], bool]) -> Callable[[Peer, Place], Iterator[Peer]]:
@@ -232,17 +223,15 @@ def _only_pods(peer: Peer, place: Place) -> Iterator[Peer]:
 def _also_own_namespace(peer: Peer, place: Place) -> Iterator[Peer]:
     yield peer
     if peer.ip_block is not None and place.direction is Direction.INGRESS:
-        from conformance.model.policy import LabelSelector  # noqa: PLC0415
-
         yield Peer(pod_selector=LabelSelector())
 
 
 def _peers_lost(rule: Rule, _: Place) -> Iterator[Rule]:
-    yield replace(rule, peers=()) if rule.ports and any(True for _ in _blocks([rule])) else rule
+    yield replace(rule, peers=()) if rule.ports and any(_blocks([rule])) else rule
 
 
 def _ports_lost(rule: Rule, _: Place) -> Iterator[Rule]:
-    yield replace(rule, ports=()) if rule.ports and any(True for _ in _blocks([rule])) else rule
+    yield replace(rule, ports=()) if rule.ports and any(_blocks([rule])) else rule
 
 
 def _any_peers_lost(rule: Rule, _: Place) -> Iterator[Rule]:
@@ -253,7 +242,7 @@ _IGNORES = Defect(
     "ignores-except",
     "M01",
     "lets the whole cidr of an ipBlock through, without its holes",
-    policies(in_peers(_without_holes())),
+    policies(in_peers(without_holes())),
 )
 _DENIES = Defect(
     "except-denies",
@@ -267,12 +256,12 @@ DEFECTS = (
     _IGNORES,
     _IGNORES.only("egress", egress),
     _IGNORES.only("ingress", ingress),
-    Defect("ignores-except-of-everything", "M01", "ignores the holes of 0.0.0.0/0 and ::/0", policies(in_peers(_without_holes(lambda block, _: _is_whole(block))))),
-    Defect("ignores-except-of-a-part", "M01", "ignores the holes of blocks other than 0.0.0.0/0 and ::/0", policies(in_peers(_without_holes(lambda block, _: not _is_whole(block))))),
-    Defect("ignores-except-with-ports", "M01", "ignores the holes of a rule that has ports", policies(in_peers(_without_holes(lambda _, place: bool(place.rule.ports))))),
-    Defect("ignores-except-without-ports", "M01", "ignores the holes of a rule that has no ports", policies(in_peers(_without_holes(lambda _, place: not place.rule.ports)))),
-    Defect("ignores-second-except", "M01", "knows the first hole of a block only", policies(in_peers(_without_holes(kept=1)))),
-    Defect("ignores-edited-except", "M01", "ignores the holes of a policy that was edited", edited_policies(in_peers(_without_holes()))),
+    Defect("ignores-except-of-everything", "M01", "ignores the holes of 0.0.0.0/0 and ::/0", policies(in_peers(without_holes(lambda block, _: _is_whole(block))))),
+    Defect("ignores-except-of-a-part", "M01", "ignores the holes of blocks other than 0.0.0.0/0 and ::/0", policies(in_peers(without_holes(lambda block, _: not _is_whole(block))))),
+    Defect("ignores-except-with-ports", "M01", "ignores the holes of a rule that has ports", policies(in_peers(without_holes(lambda _, place: bool(place.rule.ports))))),
+    Defect("ignores-except-without-ports", "M01", "ignores the holes of a rule that has no ports", policies(in_peers(without_holes(lambda _, place: not place.rule.ports)))),
+    Defect("ignores-second-except", "M01", "knows the first hole of a block only", policies(in_peers(without_holes(kept=1)))),
+    Defect("ignores-edited-except", "M01", "ignores the holes of a policy that was edited", edited_policies(in_peers(without_holes()))),
     Defect("except-is-one-address", "M01", "keeps out only the first address of a hole", policies(in_peers(_hole_is_its_first_address))),
     _DENIES,
     _DENIES.only("egress", egress),

@@ -6,8 +6,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from conformance.lab.miniatures.defect import Defect
-from conformance.lab.miniatures.rewriting import in_peers, in_rules, policies
-from conformance.model.case import ApplyPolicy, RestartImplementation
+from conformance.lab.miniatures.defects.ip_blocks import without_holes
+from conformance.lab.miniatures.rewriting import all_ports, first_of, first_rules, in_peers, policies, with_pods
+from conformance.model.case import ApplyPolicy
 from conformance.model.policy import Direction
 from conformance.model.state import State
 from conformance.model.world import CANARY
@@ -18,11 +19,8 @@ if TYPE_CHECKING:
     from conformance.lab.miniatures.defect import Hears
     from conformance.lab.miniatures.rewriting import Place
     from conformance.model.case import Action
-    from conformance.model.policy import LabelSelector, NetworkPolicy, Peer, Rule
+    from conformance.model.policy import LabelSelector, NetworkPolicy, Peer
     from conformance.model.world import Pod
-
-#: What a change that does not depend on the event is given.
-_ANY_EVENT = RestartImplementation()
 
 
 def _one_per_key(key: Callable[[NetworkPolicy], str]) -> Hears:
@@ -46,15 +44,8 @@ def _pods_by(key: Callable[[Pod], str]) -> Hears:
     """Keep of several pods with one key only the last: the others' labels are taken to be its."""
 
     def hears(_: State, __: Action, true: State) -> State:
-        labels: dict[str, Mapping[str, str]] = {}
-        for pod in true.world.pods.values():
-            if pod.namespace != CANARY:
-                labels[key(pod)] = pod.labels
-        world = true.world
-        for pod in true.world.pods.values():
-            if pod.namespace != CANARY and labels[key(pod)] != pod.labels:
-                world = world.with_pod(replace(pod, labels=labels[key(pod)]))
-        return true if world is true.world else replace(true, world=world)
+        last = _last(true, key)
+        return with_pods(true, lambda pod: replace(pod, labels=last[key(pod)].labels) if _is_tried(pod) else pod)
 
     return hears
 
@@ -63,14 +54,18 @@ def _last_pod_of(key: Callable[[Pod], str]) -> Hears:
     """Know of several pods with one key only the last."""
 
     def hears(_: State, __: Action, true: State) -> State:
-        last = {key(pod): pod.ref for pod in true.world.pods.values() if pod.namespace != CANARY}
-        world = true.world
-        for pod in true.world.pods.values():
-            if pod.namespace != CANARY and last[key(pod)] != pod.ref:
-                world = world.without_pod(pod.ref)
-        return true if world is true.world else replace(true, world=world)
+        last = _last(true, key)
+        return with_pods(true, lambda pod: pod if not _is_tried(pod) or last[key(pod)] is pod else None)
 
     return hears
+
+
+def _last(state: State, key: Callable[[Pod], str]) -> Mapping[str, Pod]:
+    return {key(pod): pod for pod in state.world.pods.values() if _is_tried(pod)}
+
+
+def _is_tried(pod: Pod) -> bool:
+    return pod.namespace != CANARY
 
 
 def _text_of(selector: LabelSelector | None) -> str:
@@ -81,7 +76,7 @@ def _text_of(selector: LabelSelector | None) -> str:
     return "".join(f"{key}{value}" for key, value in selector.match_labels.items()) + expressions
 
 
-def _by_text(true: State) -> State:
+def _by_text(known: State, action: Action, true: State) -> State:
     """Take peers whose selectors give the same text when they are written together for the first of them, in whatever policy that was."""
     first: dict[str, Peer] = {}
 
@@ -89,14 +84,14 @@ def _by_text(true: State) -> State:
         if peer.ip_block is not None:
             yield peer
             return
-        known = first.setdefault(_text_of(peer.namespace_selector) + _text_of(peer.pod_selector), peer)
-        same = (known.pod_selector, known.namespace_selector) == (peer.pod_selector, peer.namespace_selector)
-        yield peer if same else known
+        alike = first.setdefault(_text_of(peer.namespace_selector) + _text_of(peer.pod_selector), peer)
+        same = (alike.pod_selector, alike.namespace_selector) == (peer.pod_selector, peer.namespace_selector)
+        yield peer if same else alike
 
-    return policies(in_peers(changed))(true, _ANY_EVENT, true)
+    return policies(in_peers(changed))(known, action, true)
 
 
-def _pods_and_namespaces_alike(true: State) -> State:
+def _pods_and_namespaces_alike(known: State, action: Action, true: State) -> State:
     """Take a namespaceSelector for a podSelector of the same text that came before, and the reverse."""
     kinds: dict[str, str] = {}
 
@@ -115,45 +110,7 @@ def _pods_and_namespaces_alike(true: State) -> State:
         else:
             yield replace(peer, pod_selector=None, namespace_selector=one)
 
-    return policies(in_peers(changed))(true, _ANY_EVENT, true)
-
-
-def _stateless(change: Callable[[State], State]) -> Hears:
-    return lambda _, __, true: change(true)
-
-
-def _first_rules(most: int) -> Hears:
-    def changed(policy: NetworkPolicy, _: State) -> NetworkPolicy:
-        if len(policy.ingress) <= most and len(policy.egress) <= most:
-            return policy
-        return replace(policy, ingress=policy.ingress[:most], egress=policy.egress[:most])
-
-    return policies(changed)
-
-
-def _first_ports(most: int) -> Hears:
-    def changed(rule: Rule, _: Place) -> Iterator[Rule]:
-        yield rule if len(rule.ports) <= most else replace(rule, ports=rule.ports[:most])
-
-    return policies(in_rules(changed))
-
-
-def _first_peers(most: int) -> Hears:
-    def changed(rule: Rule, _: Place) -> Iterator[Rule]:
-        yield rule if len(rule.peers) <= most else replace(rule, peers=rule.peers[:most])
-
-    return policies(in_rules(changed))
-
-
-def _first_excepts(most: int) -> Hears:
-    def changed(peer: Peer, _: Place) -> Iterator[Peer]:
-        block = peer.ip_block
-        if block is None or len(block.excepts) <= most:
-            yield peer
-        else:
-            yield replace(peer, ip_block=replace(block, excepts=block.excepts[:most]))
-
-    return policies(in_peers(changed))
+    return policies(in_peers(changed))(known, action, true)
 
 
 def _first_policies(most: int) -> Hears:
@@ -168,15 +125,11 @@ def _first_policies(most: int) -> Hears:
 
 
 def _first_namespaces(most: int) -> Hears:
-    """Know the labels of the first namespaces only."""
+    """Know the pods of the first namespaces only."""
 
     def hears(_: State, __: Action, true: State) -> State:
-        world = true.world
-        for namespace in list(true.world.namespaces.values())[most:]:
-            for pod in true.world.pods.values():
-                if pod.namespace == namespace.name:
-                    world = world.without_pod(pod.ref)
-        return true if world is true.world else replace(true, world=world)
+        known = list(true.world.namespaces)[:most]
+        return with_pods(true, lambda pod: pod if pod.namespace in known else None)
 
     return hears
 
@@ -192,12 +145,11 @@ def _stops_at(poison: Callable[[NetworkPolicy, State], bool]) -> Hears:
 
 def _names_nothing(policy: NetworkPolicy, state: State) -> bool:
     names = {server.name for pod in state.world.pods.values() for server in pod.servers}
-    ports = [port.port for rule in (*policy.ingress, *policy.egress) for port in rule.ports]
-    return any(isinstance(port, str) and port not in names for port in ports)
+    return any(isinstance(port.port, str) and port.port not in names for port in all_ports(policy))
 
 
 def _has_range(policy: NetworkPolicy, _: State) -> bool:
-    return any(port.end_port for rule in (*policy.ingress, *policy.egress) for port in rule.ports)
+    return any(port.end_port for port in all_ports(policy))
 
 
 def _without_policies(true: State) -> State:
@@ -225,13 +177,13 @@ DEFECTS = (
     Defect("pods-by-name", "M39", "takes pods of one name in different namespaces to have the same labels", _pods_by(lambda pod: pod.name)),
     Defect("pods-by-hyphened-name", "M39", "takes pods for one whose namespace and name give the same text with a hyphen between", _last_pod_of(lambda pod: f"{pod.namespace}-{pod.name}")),
     Defect("pods-by-prefix", "M39", "takes pods for replicas of one workload whose names are alike up to the last hyphen", _pods_by(lambda pod: f"{pod.namespace}/{pod.name.rpartition('-')[0] or pod.name}")),
-    Defect("selectors-by-text", "M39", "takes selectors for one whose keys and values give the same text when they are written together", _stateless(_by_text)),
-    Defect("selectors-of-two-kinds", "M39", "takes a podSelector and a namespaceSelector for one where their texts are alike", _stateless(_pods_and_namespaces_alike)),
-    Defect("first-24-ports", "M40", "knows the first 24 ports of a rule only", _first_ports(24)),
-    Defect("first-15-ports", "M40", "knows the first 15 ports of a rule only", _first_ports(15)),
-    Defect("first-16-peers", "M40", "knows the first 16 peers of a rule only", _first_peers(16)),
-    Defect("first-16-excepts", "M40", "knows the first 16 holes of a block only", _first_excepts(16)),
-    Defect("first-8-rules", "M40", "knows the first 8 rules of a policy only", _first_rules(8)),
+    Defect("selectors-by-text", "M39", "takes selectors for one whose keys and values give the same text when they are written together", _by_text),
+    Defect("selectors-of-two-kinds", "M39", "takes a podSelector and a namespaceSelector for one where their texts are alike", _pods_and_namespaces_alike),
+    Defect("first-24-ports", "M40", "knows the first 24 ports of a rule only", policies(first_of("ports", 24))),
+    Defect("first-15-ports", "M40", "knows the first 15 ports of a rule only", policies(first_of("ports", 15))),
+    Defect("first-16-peers", "M40", "knows the first 16 peers of a rule only", policies(first_of("peers", 16))),
+    Defect("first-16-excepts", "M40", "knows the first 16 holes of a block only", policies(in_peers(without_holes(kept=16)))),
+    Defect("first-8-rules", "M40", "knows the first 8 rules of a policy only", policies(first_rules(8))),
     Defect("first-8-policies", "M40", "knows the first 8 policies of the cluster only", _first_policies(8)),
     Defect("first-8-namespaces", "M40", "knows the pods of the first 8 namespaces only", _first_namespaces(8)),
     Defect("stops-at-unknown-names", "M40", "hears of nothing more once a policy names a port that no pod has", _stops_at(_names_nothing)),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from conformance.lab.miniatures.data_plane import peer_pods
 from conformance.lab.miniatures.defect import Defect
-from conformance.lab.miniatures.rewriting import in_ports, policies
+from conformance.lab.miniatures.rewriting import in_ports, policies, with_pods
 from conformance.lab.miniatures.scopes import egress, ingress
 from conformance.model.policy import Direction
 from conformance.model.world import Container, Protocol
@@ -17,9 +17,7 @@ if TYPE_CHECKING:
 
     from conformance.lab.miniatures.defect import Hears
     from conformance.lab.miniatures.rewriting import ChangesPolicy, Place
-    from conformance.model.case import Action
     from conformance.model.policy import PolicyPort
-    from conformance.model.state import State
     from conformance.model.world import Pod
 
 
@@ -48,19 +46,19 @@ def _everywhere(place: Place) -> list[Pod]:
     return [pod for _, pod in sorted(place.world.pods.items())]
 
 
-def _receivers(place: Place) -> list[Pod]:
-    """Return the pods that a rule lets receive."""
-    if place.direction is Direction.INGRESS:
-        return sorted(place.subjects, key=lambda pod: pod.ref)
-    pods = [pod for peer in place.rule.peers for pod in peer_pods(peer, place.policy.namespace, place.world)]
-    return sorted(pods, key=lambda pod: pod.ref) if place.rule.peers else _everywhere(place)
+def _at(direction: Direction) -> Callable[[Place], list[Pod]]:
+    """Return the pods at one end of what a rule lets through: those that send, or those that receive."""
+
+    def found(place: Place) -> list[Pod]:
+        if place.direction is direction:
+            return sorted(place.subjects, key=lambda pod: pod.ref)
+        pods = [pod for peer in place.rule.peers for pod in peer_pods(peer, place.policy.namespace, place.world)]
+        return sorted(pods, key=lambda pod: pod.ref) if place.rule.peers else _everywhere(place)
+
+    return found
 
 
-def _senders(place: Place) -> list[Pod]:
-    if place.direction is Direction.EGRESS:
-        return sorted(place.subjects, key=lambda pod: pod.ref)
-    pods = [pod for peer in place.rule.peers for pod in peer_pods(peer, place.policy.namespace, place.world)]
-    return sorted(pods, key=lambda pod: pod.ref) if place.rule.peers else _everywhere(place)
+_senders, _receivers = _at(Direction.EGRESS), _at(Direction.INGRESS)
 
 
 def _as_numbers(of: Callable[[Place], Sequence[Pod]], picked: slice = slice(None)) -> ChangesPolicy:
@@ -84,17 +82,11 @@ def _not_of_pods(_: PolicyPort, place: Place) -> bool:
 def _without_servers(container: Container) -> Hears:
     """Do not know the names of one kind of container."""
 
-    def hears(_: State, __: Action, true: State) -> State:
-        world = true.world
-        for pod in true.world.pods.values():
-            if any(server.container is container and server.name for server in pod.servers):
-                servers = tuple(
-                    replace(server, name=None) if server.container is container else server for server in pod.servers
-                )
-                world = world.with_pod(replace(pod, servers=servers))
-        return true if world is true.world else replace(true, world=world)
+    def nameless(pod: Pod) -> Pod:
+        servers = (replace(each, name=None) if each.container is container else each for each in pod.servers)
+        return replace(pod, servers=tuple(servers))
 
-    return hears
+    return lambda _, __, true: with_pods(true, nameless)
 
 
 _ALL = Defect(

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from conformance.lab.miniatures.data_plane import selects
 from conformance.lab.miniatures.defect import Defect, both_ends
-from conformance.lab.miniatures.scopes import cross_node, same_node
 from conformance.model.policy import Direction, LabelSelector
 from conformance.model.world import CANARY, Protocol
 
@@ -104,13 +103,13 @@ DEFECTS = (
     Defect("egress-is-enough", "M28", "does not look at the receiver's ingress", carries=_egress_is_enough),
     Defect("ingress-is-enough", "M28", "does not look at the sender's egress", carries=_ingress_is_enough),
     Defect("either-is-enough", "M28", "carries what one of the two sides lets through", carries=_either_is_enough),
-    Defect("egress-is-enough-on-a-node", "M28", "does not look at the receiver's ingress where both pods are on one node", carries=_when(lambda each: same_node(each, Direction.INGRESS), _egress_is_enough)),
-    Defect("egress-is-enough-across-nodes", "M28", "does not look at the receiver's ingress where the pods are on different nodes", carries=_when(lambda each: cross_node(each, Direction.INGRESS), _egress_is_enough)),
-    Defect("ingress-is-enough-on-a-node", "M28", "does not look at the sender's egress where both pods are on one node", carries=_when(lambda each: same_node(each, Direction.EGRESS), _ingress_is_enough)),
+    Defect("egress-is-enough-on-a-node", "M28", "does not look at the receiver's ingress where both pods are on one node", carries=_when(lambda each: each.stays_on_a_node, _egress_is_enough)),
+    Defect("egress-is-enough-across-nodes", "M28", "does not look at the receiver's ingress where the pods are on different nodes", carries=_when(lambda each: each.crosses_nodes, _egress_is_enough)),
+    Defect("ingress-is-enough-on-a-node", "M28", "does not look at the sender's egress where both pods are on one node", carries=_when(lambda each: each.stays_on_a_node, _ingress_is_enough)),
     Defect("isolates-first-of-a-node", "M29", "isolates of the pods that a policy selects on one node only the first", _isolates_only(lambda pods: pods[:1])),
     Defect("isolates-last-of-a-node", "M29", "isolates of the pods that a policy selects on one node only the last", _isolates_only(lambda pods: pods[-1:])),
     Defect("isolates-two-of-a-node", "M29", "isolates of the pods that a policy selects on one node only two", _isolates_only(lambda pods: pods[:2])),
-    Defect("filters-nothing-on-a-node", "M29", "filters only what goes from one node to another", carries=_when(lambda each: same_node(each, Direction.INGRESS), _always)),
+    Defect("filters-nothing-on-a-node", "M29", "filters only what goes from one node to another", carries=_when(lambda each: each.stays_on_a_node, _always)),
     Defect("filters-nothing-across-nodes", "M38", "filters only what stays on a node", carries=_when(lambda each: each.crosses_nodes, _always)),
     Defect("filters-nothing-from-outside", "M38", "does not filter what comes from outside the cluster", carries=_when(lambda each: each.sender is None, _always)),
     Defect("filters-nothing-to-outside", "M38", "does not filter what leaves the cluster", carries=_when(lambda each: each.receiver is None, _always)),

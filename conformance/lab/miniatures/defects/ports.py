@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from conformance.lab.miniatures.defect import Defect, both_ends
-from conformance.lab.miniatures.rewriting import edited_policies, in_ports, in_rules, policies
+from conformance.lab.miniatures.rewriting import all_ports, edited_policies, first_of, in_ports, in_rules, policies
 from conformance.lab.miniatures.scopes import egress
 from conformance.model.policy import PolicyPort
 from conformance.model.world import Protocol
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from conformance.lab.miniatures.rewriting import ChangesPolicy, Place
     from conformance.model.policy import NetworkPolicy, Rule
     from conformance.model.state import State
-
-    Ports = Callable[[PolicyPort, Place], Iterator[PolicyPort]]
 
 
 def _each(change: Callable[[PolicyPort], PolicyPort | None]) -> ChangesPolicy:
@@ -33,8 +31,7 @@ def _each(change: Callable[[PolicyPort], PolicyPort | None]) -> ChangesPolicy:
 
 def _without_policies_that(holds: Callable[[PolicyPort], bool]) -> ChangesPolicy:
     def changed(policy: NetworkPolicy, _: State) -> NetworkPolicy | None:
-        ports = [port for rule in (*policy.ingress, *policy.egress) for port in rule.ports]
-        return None if any(map(holds, ports)) else policy
+        return None if any(map(holds, all_ports(policy))) else policy
 
     return changed
 
@@ -68,10 +65,6 @@ def _last_of_a_protocol(rule: Rule, _: Place) -> Iterator[Rule]:
     yield rule if len(kept) == len(rule.ports) else replace(rule, ports=tuple(kept.values()))
 
 
-def _first_port_only(rule: Rule, _: Place) -> Iterator[Rule]:
-    yield rule if len(rule.ports) < 2 else replace(rule, ports=rule.ports[:1])  # noqa: PLR2004 -- the first of several
-
-
 def _only_ends(port: PolicyPort, _: Place) -> Iterator[PolicyPort]:
     if port.end_port is None:
         yield port
@@ -96,7 +89,7 @@ def _isolates_nothing_for(protocol: Protocol) -> Callable[[Lets, Packet], bool]:
 
 def _isolates_one_protocol(policy: NetworkPolicy, _: State) -> NetworkPolicy | None:
     """Ignore a policy whose rules are for SCTP only."""
-    ports = [port for rule in (*policy.ingress, *policy.egress) for port in rule.ports]
+    ports = all_ports(policy)
     return None if ports and all(port.protocol is Protocol.SCTP for port in ports) else policy
 
 
@@ -116,7 +109,7 @@ DEFECTS = (
     Defect("refuses-port-without-number", "M09", "ignores a policy with an entry of ports that has no port", policies(_without_policies_that(lambda port: port.port is None))),
     Defect("numbers-replace-all-ports", "M10", "forgets an entry for all ports of a protocol beside one for a number", policies(in_rules(_numbers_replace_all))),
     Defect("last-entry-of-a-protocol", "M10", "keeps of each protocol only the last entry of a rule's ports", policies(in_rules(_last_of_a_protocol))),
-    Defect("first-entry-of-ports", "M10", "keeps only the first entry of a rule's ports", policies(in_rules(_first_port_only))),
+    Defect("first-entry-of-ports", "M10", "keeps only the first entry of a rule's ports", policies(first_of("ports", 1))),
     _TCP_AND_UDP,
     _TCP_AND_UDP.only("egress", egress),
     Defect("udp-is-tcp", "M11", "opens TCP where a rule opens UDP", policies(_each(_as_another(Protocol.TCP, of=Protocol.UDP)))),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from conformance.lab.miniatures.defect import Defect
 from conformance.lab.miniatures.rewriting import (
@@ -25,16 +25,18 @@ if TYPE_CHECKING:
 _LONGEST_PART = 63
 
 
-def _first_label(selector: LabelSelector) -> LabelSelector:
-    if len(selector.match_labels) < 2:  # noqa: PLR2004 -- the first of several
-        return selector
-    return replace(selector, match_labels=dict(list(selector.match_labels.items())[:1]))
+def _label(picked: slice) -> ChangesSelector:
+    """Know one label of several only."""
+
+    def changed(selector: LabelSelector) -> LabelSelector:
+        if len(selector.match_labels) < 2:  # noqa: PLR2004 -- one of several
+            return selector
+        return replace(selector, match_labels=dict(list(selector.match_labels.items())[picked]))
+
+    return changed
 
 
-def _last_label(selector: LabelSelector) -> LabelSelector:
-    if len(selector.match_labels) < 2:  # noqa: PLR2004 -- the last of several
-        return selector
-    return replace(selector, match_labels=dict(list(selector.match_labels.items())[-1:]))
+_first_label, _last_label = _label(slice(1)), _label(slice(-1, None))
 
 
 def _no_expressions(selector: LabelSelector) -> LabelSelector:
@@ -54,46 +56,38 @@ def _first_expression(selector: LabelSelector) -> LabelSelector:
     return replace(selector, match_expressions=selector.match_expressions[:1])
 
 
-def _any_of(peer: Peer, _: Place) -> Iterator[Peer]:
-    """Let one of the labels of a selector be enough."""
-    selector = peer.pod_selector
-    if selector is None or len(selector.match_labels) < 2:  # noqa: PLR2004 -- one label is all of them
-        yield peer
-        return
-    for key, value in selector.match_labels.items():
-        yield replace(peer, pod_selector=LabelSelector({key: value}, selector.match_expressions))
+def _any_label(field: Literal["pod_selector", "namespace_selector"]) -> Callable[[Peer, Place], Iterator[Peer]]:
+    """Let one of the labels of a peer's selector be enough."""
+
+    def changed(peer: Peer, _: Place) -> Iterator[Peer]:
+        selector: LabelSelector | None = getattr(peer, field)
+        if selector is None or len(selector.match_labels) < 2:  # noqa: PLR2004 -- one label is all of them
+            yield peer
+            return
+        for key, value in selector.match_labels.items():
+            yield replace(peer, **{field: LabelSelector({key: value}, selector.match_expressions)})  # type: ignore[arg-type]
+
+    return changed
 
 
-def _any_namespace_label(peer: Peer, _: Place) -> Iterator[Peer]:
-    selector = peer.namespace_selector
-    if selector is None or len(selector.match_labels) < 2:  # noqa: PLR2004 -- one label is all of them
-        yield peer
-        return
-    for key, value in selector.match_labels.items():
-        yield replace(peer, namespace_selector=LabelSelector({key: value}, selector.match_expressions))
+def _taken_for(*others: Callable[[Peer], Peer]) -> Callable[[Peer, Place], Iterator[Peer]]:
+    """Take a peer with both selectors for others."""
+
+    def changed(peer: Peer, _: Place) -> Iterator[Peer]:
+        if peer.pod_selector is None or peer.namespace_selector is None:
+            yield peer
+        else:
+            yield from (made(peer) for made in others)
+
+    return changed
 
 
-def _either_selector(peer: Peer, _: Place) -> Iterator[Peer]:
-    """Take a pod selector and a namespace selector in one peer for two peers."""
-    if peer.pod_selector is None or peer.namespace_selector is None:
-        yield peer
-    else:
-        yield replace(peer, namespace_selector=None)
-        yield replace(peer, pod_selector=None)
+def _of_pods(peer: Peer) -> Peer:
+    return replace(peer, namespace_selector=None)
 
 
-def _no_pod_selector(peer: Peer, _: Place) -> Iterator[Peer]:
-    if peer.pod_selector is None or peer.namespace_selector is None:
-        yield peer
-    else:
-        yield replace(peer, pod_selector=None)
-
-
-def _no_namespace_selector(peer: Peer, _: Place) -> Iterator[Peer]:
-    if peer.pod_selector is None or peer.namespace_selector is None:
-        yield peer
-    else:
-        yield replace(peer, namespace_selector=None)
+def _of_namespaces(peer: Peer) -> Peer:
+    return replace(peer, pod_selector=None)
 
 
 def _world_when(holds: Callable[[LabelSelector], bool]) -> Callable[[Peer, Place], Iterator[Peer]]:
@@ -133,12 +127,11 @@ def _and_exists(requirement: Requirement) -> tuple[Requirement, ...]:
     return (requirement, Requirement(requirement.key, Operator.EXISTS))
 
 
-def _one_value(requirement: Requirement) -> tuple[Requirement, ...]:
-    return (replace(requirement, values=requirement.values[:1]),)
+def _value(picked: slice) -> Callable[[Requirement], tuple[Requirement, ...]]:
+    return lambda each: (replace(each, values=each.values[picked]),)
 
 
-def _last_value(requirement: Requirement) -> tuple[Requirement, ...]:
-    return (replace(requirement, values=requirement.values[-1:]),)
+_one_value, _last_value = _value(slice(1)), _value(slice(-1, None))
 
 
 def _needs_value(requirement: Requirement) -> tuple[Requirement, ...]:
@@ -177,13 +170,16 @@ def _is_long(key: str) -> bool:
 
 
 _AND_IS_OR = Defect(
-    "either-selector", "M21", "takes the two selectors of one peer for two peers", policies(in_peers(_either_selector))
+    "either-selector",
+    "M21",
+    "takes the two selectors of one peer for two peers",
+    policies(in_peers(_taken_for(_of_pods, _of_namespaces))),
 )
 _NO_POD = Defect(
     "no-pod-selector-beside-namespace",
     "M21",
     "ignores the podSelector of a peer that has a namespaceSelector",
-    policies(in_peers(_no_pod_selector)),
+    policies(in_peers(_taken_for(_of_namespaces))),
 )
 _NO_EXPRESSIONS = Defect(
     "ignores-expressions", "M21", "ignores matchExpressions", policies(in_selectors(_no_expressions))
@@ -201,9 +197,9 @@ DEFECTS = (
     _AND_IS_OR.only("ingress", ingress),
     _NO_POD,
     _NO_POD.only("egress", egress),
-    Defect("no-namespace-selector-beside-pods", "M21", "ignores the namespaceSelector of a peer that has a podSelector", policies(in_peers(_no_namespace_selector))),
-    Defect("any-label-of-a-peer", "M21", "lets one of a podSelector's labels be enough, in peers", policies(in_peers(_any_of))),
-    Defect("any-label-of-a-namespace", "M21", "lets one of a namespaceSelector's labels be enough", policies(in_peers(_any_namespace_label))),
+    Defect("no-namespace-selector-beside-pods", "M21", "ignores the namespaceSelector of a peer that has a podSelector", policies(in_peers(_taken_for(_of_pods)))),
+    Defect("any-label-of-a-peer", "M21", "lets one of a podSelector's labels be enough, in peers", policies(in_peers(_any_label("pod_selector")))),
+    Defect("any-label-of-a-namespace", "M21", "lets one of a namespaceSelector's labels be enough", policies(in_peers(_any_label("namespace_selector")))),
     Defect("first-label-of-a-peer", "M21", "knows the first of a selector's labels only, in peers", policies(in_peer_selectors(pods=_first_label, namespaces=_first_label))),
     Defect("first-label-of-a-subject", "M21", "knows the first label only by which a policy selects its pods", policies(in_subjects(_first_label))),
     Defect("last-label-only", "M21", "knows the last of a selector's labels only", policies(in_selectors(_last_label))),
@@ -229,12 +225,12 @@ DEFECTS = (
     Defect("not-in-first-value", "M23", "knows the first value of NotIn only", policies(in_selectors(_when(Operator.NOT_IN, _one_value)))),
     Defect("in-is-exists", "M23", "takes In for Exists", policies(in_selectors(_when(Operator.IN, _as(Operator.EXISTS))))),
     Defect("ignores-case-of-selectors", "M23", "compares the values that selectors give in lower case", policies(in_selectors(_lower_case_values))),
-    Defect("ignores-case-of-labels", "M23", "keeps the values of labels in lower case", labels(of_pods=_lower_case, of_namespaces=_lower_case)),
-    Defect("no-keys-with-prefix", "M25", "does not know labels whose key has a prefix", labels(of_pods=_without_keys(lambda key: "/" in key), of_namespaces=_without_keys(lambda key: "/" in key))),
-    Defect("no-keys-of-kubernetes", "M25", "does not know labels whose key has a prefix of Kubernetes", labels(of_pods=_without_keys(lambda key: "kubernetes.io/" in key or "k8s.io/" in key))),
-    Defect("no-key-host", "M25", "does not know a pod's label `host`", labels(of_pods=_without_keys(lambda key: key == "host"))),
-    Defect("no-keys-of-controllers", "M25", "does not know the labels that workloads give to their pods", labels(of_pods=_without_keys(lambda key: key in {"pod-template-hash", "controller-revision-hash", "statefulset.kubernetes.io/pod-name"}))),
-    Defect("no-long-keys", "M25", "does not know labels whose key is as long as it may be", labels(of_pods=_without_keys(_is_long), of_namespaces=_without_keys(_is_long))),
-    Defect("no-empty-values", "M25", "does not know labels without a value", labels(of_pods=lambda found: {key: value for key, value in found.items() if value}, of_namespaces=lambda found: {key: value for key, value in found.items() if value})),
-    Defect("no-keys-that-name-ports", "M25", "does not know a label whose key is the name of a port", labels(of_pods=_without_keys(lambda key: key in {"http", "web", "dns"}))),
+    Defect("ignores-case-of-labels", "M23", "keeps the values of labels in lower case", labels(_lower_case, of_namespaces=True)),
+    Defect("no-keys-with-prefix", "M25", "does not know labels whose key has a prefix", labels(_without_keys(lambda key: "/" in key), of_namespaces=True)),
+    Defect("no-keys-of-kubernetes", "M25", "does not know labels whose key has a prefix of Kubernetes", labels(_without_keys(lambda key: "kubernetes.io/" in key or "k8s.io/" in key), of_namespaces=False)),
+    Defect("no-key-host", "M25", "does not know a pod's label `host`", labels(_without_keys(lambda key: key == "host"), of_namespaces=False)),
+    Defect("no-keys-of-controllers", "M25", "does not know the labels that workloads give to their pods", labels(_without_keys(lambda key: key in {"pod-template-hash", "controller-revision-hash", "statefulset.kubernetes.io/pod-name"}), of_namespaces=False)),
+    Defect("no-long-keys", "M25", "does not know labels whose key is as long as it may be", labels(_without_keys(_is_long), of_namespaces=True)),
+    Defect("no-empty-values", "M25", "does not know labels without a value", labels(lambda found: {key: value for key, value in found.items() if value}, of_namespaces=True)),
+    Defect("no-keys-that-name-ports", "M25", "does not know a label whose key is the name of a port", labels(_without_keys(lambda key: key in {"http", "web", "dns"}), of_namespaces=False)),
 )  # fmt: skip

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from conformance.lab.miniatures.data_plane import peer_pods, selects
 from conformance.lab.miniatures.defect import Defect
-from conformance.lab.miniatures.rewriting import in_peers, in_rules, policies
+from conformance.lab.miniatures.rewriting import all_ports, first_of, first_rules, in_peers, in_rules, policies
 from conformance.lab.miniatures.scopes import egress, ingress, second_node
 from conformance.model.policy import Direction, LabelSelector, NetworkPolicy, Rule
-from conformance.model.world import CANARY, Protocol
+from conformance.model.world import CANARY, NAMESPACE_NAME_LABEL, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -37,11 +37,11 @@ def _without_rules(holds: Holds) -> ChangesPolicy:
 
 
 def _has_name(policy: NetworkPolicy) -> bool:
-    return any(isinstance(port.port, str) for rule in _rules(policy) for port in rule.ports)
+    return any(isinstance(port.port, str) for port in all_ports(policy))
 
 
 def _has_range(policy: NetworkPolicy) -> bool:
-    return any(port.end_port is not None for rule in _rules(policy) for port in rule.ports)
+    return any(port.end_port is not None for port in all_ports(policy))
 
 
 def _has_block(policy: NetworkPolicy) -> bool:
@@ -124,8 +124,7 @@ def _nobody_in_empty_list(rule: Rule, place: Place) -> Iterator[Rule]:
     """Let `from: []` mean nobody, and a list that is not there anybody."""
     raw = _of_manifest(place.policy).get(place.direction.lower())
     written = raw if isinstance(raw, list) else []
-    number = next(number for number, each in enumerate(place.policy.rules(place.direction)) if each is rule)
-    item = written[number] if number < len(written) else None
+    item = written[place.number] if place.number < len(written) else None
     if not (isinstance(item, dict) and any(item.get(key) == [] for key in ("from", "to", "ports"))):
         yield rule
 
@@ -155,40 +154,22 @@ def _in_every_namespace(_: State, __: Action, true: State) -> State:
     """Select the pods of all namespaces, for the policy of one."""
     more: dict[str, NetworkPolicy] = {}
     for policy in true.policies.values():
+        as_there = in_peers(_bare_of(LabelSelector({NAMESPACE_NAME_LABEL: policy.namespace})))(policy, true) or policy
         for name in true.world.namespaces:
-            if name not in {policy.namespace, CANARY}:
-                copy = replace(policy, namespace=name, name=f"{policy.namespace}.{policy.name}")
-                if any(selects(copy, pod) for pod in true.world.pods.values()):
-                    more[copy.ref] = replace(
-                        copy,
-                        ingress=_as_of(policy.namespace, policy.ingress),
-                        egress=_as_of(policy.namespace, policy.egress),
-                    )
+            copy = replace(as_there, namespace=name, name=f"{policy.namespace}.{policy.name}")
+            if name not in {policy.namespace, CANARY} and any(selects(copy, pod) for pod in true.world.pods.values()):
+                more[copy.ref] = copy
     return replace(true, policies={**true.policies, **more}) if more else true
 
 
-def _as_of(namespace: str, rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
-    """Return rules whose bare podSelectors mean the pods of a namespace, wherever the policy is."""
-    own = LabelSelector({"kubernetes.io/metadata.name": namespace})
-    return tuple(
-        replace(
-            rule,
-            peers=tuple(
-                replace(peer, namespace_selector=own)
-                if peer.pod_selector is not None and peer.namespace_selector is None
-                else peer
-                for peer in rule.peers
-            ),
-        )
-        for rule in rules
-    )
+def _bare_of(namespaces: LabelSelector) -> Callable[[Peer, Place], Iterator[Peer]]:
+    """Take a podSelector without a namespaceSelector for one of pods of these namespaces."""
 
+    def changed(peer: Peer, _: Place) -> Iterator[Peer]:
+        bare = peer.pod_selector is not None and peer.namespace_selector is None
+        yield replace(peer, namespace_selector=namespaces) if bare else peer
 
-def _bare_of_every_namespace(peer: Peer, _: Place) -> Iterator[Peer]:
-    if peer.pod_selector is not None and peer.namespace_selector is None:
-        yield replace(peer, namespace_selector=LabelSelector())
-    else:
-        yield peer
+    return changed
 
 
 def _own_namespace_only(peer: Peer, place: Place) -> Iterator[Peer]:
@@ -213,16 +194,6 @@ def _crossed(policy: NetworkPolicy, _: State) -> NetworkPolicy:
     return policy if new == (policy.ingress, policy.egress) else replace(policy, ingress=new[0], egress=new[1])
 
 
-def _first_rule_only(policy: NetworkPolicy, _: State) -> NetworkPolicy:
-    if len(policy.ingress) < 2 and len(policy.egress) < 2:  # noqa: PLR2004 -- the first of several
-        return policy
-    return replace(policy, ingress=policy.ingress[:1], egress=policy.egress[:1])
-
-
-def _first_peer_only(rule: Rule, _: Place) -> Iterator[Rule]:
-    yield rule if len(rule.peers) < 2 else replace(rule, peers=rule.peers[:1])  # noqa: PLR2004 -- as above
-
-
 _EVERYWHERE = Defect(
     "selects-in-every-namespace", "M24", "selects pods of all namespaces for the policy of one", _in_every_namespace
 )
@@ -230,7 +201,7 @@ _BARE = Defect(
     "ignores-namespace",
     "M24",
     "takes a podSelector without a namespaceSelector for one of pods of all namespaces",
-    policies(in_peers(_bare_of_every_namespace)),
+    policies(in_peers(_bare_of(LabelSelector()))),
 )
 _NOTHING = Defect("enforces-nothing", "M18", "accepts policies and does nothing", policies(_ignored(lambda _: True)))
 _EMPTY_ALLOWS = Defect(
@@ -275,6 +246,6 @@ DEFECTS = (
     _BARE.only("ingress", ingress),
     Defect("own-namespace-only", "M24", "selects by namespace only in the policy's own", policies(in_peers(_own_namespace_only))),
     Defect("crosses-rules", "M26", "opens to every peer of a policy the ports of all its rules", policies(_crossed)),
-    Defect("first-rule-only", "M26", "knows the first rule of a policy only", policies(_first_rule_only)),
-    Defect("first-peer-only", "M26", "knows the first peer of a rule only", policies(in_rules(_first_peer_only))),
+    Defect("first-rule-only", "M26", "knows the first rule of a policy only", policies(first_rules(1))),
+    Defect("first-peer-only", "M26", "knows the first peer of a rule only", policies(first_of("peers", 1))),
 )  # fmt: skip
