@@ -6,6 +6,7 @@ import os
 import re
 import shlex
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from conformance.cluster.options import DEFAULT_IMAGE, KubernetesOptions, Workload, new_run
@@ -51,18 +52,23 @@ class TargetOptions:
 
 def check(options: TargetOptions) -> None:
     """Raise a UsageError where no target has that name, before anything is collected or started."""
-    kind, _, name = options.target.partition(":")
-    if kind not in {each.partition(":")[0] for each in NAMES}:
-        raise UsageError(f"no target is called {options.target!r}", hint=f"the targets are {', '.join(NAMES)}")
-    if kind == "mini":
-        _miniature(options, name)
-    elif kind == "netns":
-        _netns(options, name)
+    maker = _maker(options)
+    if options.target.partition(":")[0] in {"mini", "netns"}:  # made at once, from nothing but the name
+        maker()
 
 
 def make(options: TargetOptions) -> Target:
     """Make the target that the options name; UsageError for one that does not exist or lacks an option."""
-    check(options)
+    maker = _maker(options)
+    if options.workload != Workload.POD and options.target.partition(":")[0] not in {"kubernetes", "kind"}:
+        raise UsageError(
+            f"target {options.target} has no workload {options.workload}",
+            hint="only the targets kubernetes and kind have Deployments",
+        )
+    return maker()
+
+
+def _maker(options: TargetOptions) -> Callable[[], Target]:
     kind, _, name = options.target.partition(":")
     makers: Mapping[str, Callable[[TargetOptions, str], Target]] = {
         "netns": _netns,
@@ -70,12 +76,9 @@ def make(options: TargetOptions) -> Target:
         "kind": _kind,
         "mini": _miniature,
     }
-    if options.workload != Workload.POD and kind not in {"kubernetes", "kind"}:
-        raise UsageError(
-            f"target {options.target} has no workload {options.workload}",
-            hint="only the targets kubernetes and kind have Deployments",
-        )
-    return makers[kind](options, name)
+    if kind not in makers:
+        raise UsageError(f"no target is called {options.target!r}", hint=f"the targets are {', '.join(NAMES)}")
+    return partial(makers[kind], options, name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,12 @@ waivers:
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from conformance.casefile.shape import found, items, mapping, meant, strings, unknown_fields
 from conformance.casefile.source import read
-from conformance.model.waiver import Waiver
+from conformance.model.waiver import Waiver, matches
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -44,7 +43,7 @@ def load_waivers(file: Path, known: Collection[str] | None = None) -> tuple[Waiv
             place = ("waivers", index, "cases", number)
             if case in earlier:
                 source.complain(place, f"{case} is waived already")
-            if known is not None and not any(replace(waiver, cases=(case,)).applies_to(each) for each in known):
+            if known is not None and not any(matches(case, each) for each in known):
                 source.complain(place, f"no case has the id {case}{meant(case, known)}")
     source.refuse_problems()
     return waivers

@@ -57,26 +57,25 @@ class CaseFile(pytest.File):
             found = load_file(self.path, shown(self.path, self.config.rootpath))
         except CaseFileError as error:
             raise self.CollectError(str(error)) from None
+        of_the_suite = self.path.resolve().is_relative_to(cases().resolve())
         for case in found:
-            yield CaseItem.from_parent(self, name=case.id, callobj=_runner(case), case=case)
+            yield CaseItem.from_parent(
+                self, name=case.id, callobj=_runner(case), case=case, is_of_the_suite=of_the_suite
+            )
 
 
 class CaseItem(pytest.Function):
-    """One case. Its tier and its features are markers, with underscores for hyphens."""
+    """One case. Its tier and its features are markers, with underscores for hyphens. `is_of_the_suite` is False of a user's own."""
 
-    def __init__(self, *, case: Case, **kwargs: Any) -> None:
+    def __init__(self, *, case: Case, is_of_the_suite: bool, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.case = case
+        self.is_of_the_suite = is_of_the_suite
         self.problem: ConformanceError | None = None
         for word in (case.tier.value, *(["row"] if case.is_row else []), *sorted(case.features)):
             self.add_marker(getattr(pytest.mark, word.replace("-", "_")))
         for name in ("id", "tier", "requirement", "spec"):
             self.user_properties.append((name, str(getattr(case, name))))
-
-    @property
-    def is_of_the_suite(self) -> bool:
-        """Whether it is one of the cases that come with the package, and not a user's own."""
-        return self.path.resolve().is_relative_to(cases().resolve())
 
     def reportinfo(self) -> tuple[os.PathLike[str] | str, int | None, str]:
         return self.path, self.case.location.line - 1 if self.case.location else None, self.case.id

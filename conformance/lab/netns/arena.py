@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from conformance.errors import ActionFailed, ProbeFailed
+from conformance.lab.miniatures.defect import rightly
 from conformance.lab.netns import fabric
 from conformance.lab.netns.addressing import Addresses, endpoint_address, node_address
 from conformance.lab.netns.compile import compile_rules
@@ -32,8 +33,9 @@ from conformance.runner.probing import Prober
 from conformance.runner.routes import from_start
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
+    from conformance.lab.miniatures.defect import Hears
     from conformance.lab.netns.control import Keeper
     from conformance.model.case import Action, Change
     from conformance.model.flow import Flow
@@ -41,9 +43,6 @@ if TYPE_CHECKING:
     from conformance.model.policy import NetworkPolicy
     from conformance.model.world import Endpoint, Namespace, Service
     from conformance.runner.probing import Stream
-
-    #: What is known after an event, of what was known, the event, and what is so.
-    Hears = Callable[[State, Action, State], State]
 
 #: How long a new agent may take until all its servers answer, and how long each of them is given in one try.
 READY_TIMEOUT = 20.0
@@ -54,7 +53,7 @@ _NODES = 2  # there are never fewer, so that a case can put a pod on a node that
 class NetnsArena:
     """An arena as `runner.target.Arena` describes it. It is complete once `open` has returned."""
 
-    def __init__(self, keeper: Keeper, name: str, hears: Hears | None = None) -> None:
+    def __init__(self, keeper: Keeper, name: str, hears: Hears = rightly) -> None:
         self._addresses = Addresses()
         self._node_ports = itertools.cycle(NODE_PORTS)
         self._state = State(World())
@@ -75,8 +74,7 @@ class NetnsArena:
         }
         nodes = self._nodes(max([_NODES, *(pod.node + 1 for pod in pods.values())]))
         self._add_nodes(nodes)
-        self._known = State(World(dict(world.namespaces), pods, services, endpoints, nodes))
-        self._enforce(self._known)
+        self._enforce(State(World(dict(world.namespaces), pods, services, endpoints, nodes)))
         for pod in self.world.running:
             self._machines.add_pod(pod)
         for number, endpoint in enumerate(endpoints.values()):
@@ -107,7 +105,7 @@ class NetnsArena:
             state, known = self._state, self._known
             for each in changes:
                 state = self._after(what, each, state)
-                known = self._heard(known, each, state)
+                known = self._hears(known, each, state)
             self._enforce(state, known)
 
     def create_namespace(self, namespace: Namespace) -> None:
@@ -229,12 +227,9 @@ class NetnsArena:
         except KeyError as error:
             raise ActionFailed(f"cannot {what}: there is no {error.args[0]}") from error
 
-    def _heard(self, known: State, action: Action, state: State) -> State:
-        return state if self._hears is None else self._hears(known, action, state)
-
     def _take(self, action: Action, state: State) -> None:
         """Put in force what an event led to, and make it the current state."""
-        self._enforce(state, self._heard(self._known, action, state))
+        self._enforce(state, self._hears(self._known, action, state))
 
     def _enforce(self, state: State, known: State | None = None) -> None:
         """Make a state the current one, and put in force what is known of it: all of it, where nothing else is said."""

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, ClassVar
 
 from conformance import __version__
 from conformance.errors import ActionFailed, ArenaFailed, ProbeFailed
+from conformance.lab.miniatures.defect import rightly
 from conformance.lab.netns.fault import LabFault, unavailable
 from conformance.runner.clock import SystemClock
 from conformance.runner.target import Description
 from conformance.runner.timeouts import Timeouts
 
 if TYPE_CHECKING:
-    from conformance.lab.netns.arena import Hears, NetnsArena
+    from conformance.lab.miniatures.defect import Hears
+    from conformance.lab.netns.arena import NetnsArena
     from conformance.lab.netns.control import Keeper
     from conformance.model.world import World
     from conformance.runner.timeouts import Clock
@@ -34,7 +36,7 @@ class NetnsTarget:
         settle=20.0, connect=30.0, hold=0.0, quiet=0.0, watch=0.5, probe_floor=0.05, probe_ceiling=1.0
     )
 
-    def __init__(self, name: str = "", hears: Hears | None = None) -> None:
+    def __init__(self, name: str = "", hears: Hears = rightly) -> None:
         self._name = name
         self._hears = hears
         self._keeper: Keeper | None = None
