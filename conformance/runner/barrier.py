@@ -3,12 +3,14 @@
 A step that must change nothing agrees before the plugin has seen it, and a wrong step whose effect comes late would pass. So after each
 step the policies and labels of canary pods, one on every node, are changed as well, by the same kind of event, and the effect is awaited: what
 was before it in the plugin's queue has then been seen. It is evidence of order and not proof, so the hold stays. A canary that never shows
-accuses nobody: then a step that must change nothing is held for longer instead.
+accuses nobody: then a step that must change nothing is held for longer instead. Canaries of one event that show one after the other tell how far
+apart a plugin does what is one change, and so for how long after the first of them more may come.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from conformance.model.case import Action, Change
     from conformance.model.policy import NetworkPolicy
     from conformance.model.world import World
+    from conformance.runner.settling import Shown
     from conformance.runner.target import Arena
 
 _NAME = "canary{}"
@@ -75,6 +78,24 @@ _DOORS: Mapping[Event, Mapping[str, Door]] = {
 _DELETED_DOOR: Door = (83, Protocol.TCP)
 
 
+#: What is to come may be so many times further from the first canary than the last one was.
+_MARGIN = 1.5
+#: What is left of how far apart canaries showed with each change after which they did not.
+_FORGETTING = 0.95
+
+
+@dataclass(slots=True)
+class Learnt:
+    """What canaries have told of an implementation, in all arenas of a session.
+
+    `unseen` are the events that did not show in any of them and so are no longer waited for. `apart` is by how many seconds canaries of one event
+    showed one after the other.
+    """
+
+    unseen: set[Event] = field(default_factory=set)
+    apart: dict[Event, float] = field(default_factory=dict)
+
+
 class Behind(NamedTuple):
     """What must be seen of the canaries, and whether it proves that all was heard of that they were changed behind."""
 
@@ -93,18 +114,15 @@ def with_canaries(world: World) -> World:
 
 
 class Barrier:
-    """The canaries of one arena, and what must be seen of them. Where there are none, it has nothing to show.
+    """The canaries of one arena, and what must be seen of them. Where there are none, it has nothing to show. What they tell is added to `learnt`."""
 
-    `unseen` are the events that did not show in any arena yet and so are no longer waited for; more are added to it.
-    """
-
-    def __init__(self, arena: Arena, unseen: set[Event]) -> None:
+    def __init__(self, arena: Arena, learnt: Learnt) -> None:
         self._arena = arena
         refs = [pod.ref for pod in arena.world.pods.values() if pod.namespace == CANARY]
         self._pairs = tuple(zip(refs, (*refs[1:], *refs[:1]), strict=True))
         self._turn: Counter[Event] = Counter()
         self._all = frozenset(Event) if refs else frozenset()
-        self._unseen = unseen
+        self._learnt = learnt
         self._closed = False
         self._there = False  # the policy that is deleted
 
@@ -143,10 +161,27 @@ class Barrier:
 
     def give_up(self, flows: Iterable[Flow]) -> None:
         """Wait no more for the events that these flows were to show: they do not show on this plugin."""
-        unseen = {(flow.port, flow.protocol) for flow in flows}
-        self._unseen |= {event for event, doors in _DOORS.items() if unseen & set(doors.values())}
-        if _DELETED_DOOR in unseen:
-            self._unseen.add(Event.DELETION)
+        self._learnt.unseen |= {_shown_by(flow) for flow in flows}
+
+    def learn(self, shown: Mapping[Flow, Shown]) -> None:
+        """Take over how far apart canaries showed. A plugin that was once kept from its work is not waited for so long for ever."""
+        for event, own in _by_event(shown).items():
+            self._learnt.apart[event] = max(_apart(own), self._learnt.apart.get(event, 0.0) * _FORGETTING)
+
+    def until(self, shown: Mapping[Flow, Shown]) -> float:
+        """Return until when more may come of what these canaries were changed behind, in seconds from the changes."""
+        return max(
+            (
+                min(each.by for each in own) + _MARGIN * max(_apart(own), self._learnt.apart.get(event, 0.0))
+                for event, own in _by_event(shown).items()
+            ),
+            default=0.0,
+        )
+
+    def apart(self, actions: Iterable[Action]) -> float:
+        """Return for how many seconds after the first effect of one of these actions more may come."""
+        events = {_EVENTS[type(each)] for each in actions if type(each) in _EVENTS}
+        return _MARGIN * max((self._learnt.apart.get(event, 0.0) for event in events), default=0.0)
 
     @property
     def complete(self) -> bool:
@@ -155,7 +190,7 @@ class Barrier:
 
     @property
     def _in_use(self) -> frozenset[Event]:
-        return self._all - self._unseen
+        return self._all - self._learnt.unseen
 
     @property
     def _may_delete(self) -> bool:
@@ -188,6 +223,23 @@ class Barrier:
 
     def _seen(self, doors: Mapping[Door, bool]) -> Mapping[Flow, bool]:
         return {Flow(*pair, *door): passes for door, passes in doors.items() for pair in self._pairs}
+
+
+def _shown_by(flow: Flow) -> Event:
+    door = flow.port, flow.protocol
+    return next((event for event, doors in _DOORS.items() if door in doors.values()), Event.DELETION)
+
+
+def _by_event(shown: Mapping[Flow, Shown]) -> Mapping[Event, Sequence[Shown]]:
+    found: dict[Event, list[Shown]] = {}
+    for flow, each in shown.items():
+        found.setdefault(_shown_by(flow), []).append(each)
+    return found
+
+
+def _apart(shown: Sequence[Shown]) -> float:
+    """Return by how many seconds, at the least, the last showed after the first."""
+    return max(0.0, max(each.after for each in shown) - min(each.by for each in shown))
 
 
 def _by_label() -> NetworkPolicy:

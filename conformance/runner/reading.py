@@ -9,12 +9,12 @@ from conformance.model.policy import Direction
 from conformance.runner.settling import Settling
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from conformance.model.flow import Flow
     from conformance.model.matrix import Observation
     from conformance.model.world import World
-    from conformance.runner.settling import Settled
+    from conformance.runner.settling import Settled, Shown
     from conformance.runner.target import Arena
     from conformance.runner.timeouts import Clock, Timeouts
 
@@ -87,10 +87,17 @@ class Reader:
         first: Sequence[Flow] | None = None,
         canaries: Collection[Flow] = (),
         since: float | None = None,
+        deadline: float | None = None,
+        until: Callable[[Mapping[Flow, Shown]], float] | None = None,
     ) -> Settled:
-        """Settle and hold within the time that a change may take; see `Settling`."""
-        settling = self._settling(expected, since, canaries)
-        settled = settling.run(deadline=self._timeouts.settle, hold=hold, first=first, ceiling=self._timeouts.behind)
+        """Settle and hold within the time that a change may take, by default one of policies; see `Settling`."""
+        settling = self._settling(expected, since, canaries, until)
+        settled = settling.run(
+            deadline=self._timeouts.settle if deadline is None else deadline,
+            hold=hold,
+            first=first,
+            ceiling=self._timeouts.behind,
+        )
         if settled.latencies:
             self.slowest = max(self.slowest or 0.0, *settled.latencies.values())
         return settled
@@ -100,10 +107,20 @@ class Reader:
         return self._arena.probe(flows, min(self._silence(), max(_BRIEF, self._longest_silence * _PATIENCE)))
 
     def _settling(
-        self, expected: Mapping[Flow, bool], since: float | None = None, canaries: Collection[Flow] = ()
+        self,
+        expected: Mapping[Flow, bool],
+        since: float | None = None,
+        canaries: Collection[Flow] = (),
+        until: Callable[[Mapping[Flow, Shown]], float] | None = None,
     ) -> Settling:
         return Settling(
-            self._probe, expected, self._clock, patient=self._probe_patiently, since=since, canaries=canaries
+            self._probe,
+            expected,
+            self._clock,
+            patient=self._probe_patiently,
+            since=since,
+            canaries=canaries,
+            until=until,
         )
 
     def _probe(self, flows: Sequence[Flow]) -> Mapping[Flow, Observation]:

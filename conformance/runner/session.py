@@ -12,7 +12,7 @@ from conformance.errors import ArenaFailed, ConformanceError, UsageError
 from conformance.model.case import FEATURES, Tier
 from conformance.model.default_world import default_world
 from conformance.model.verdict import CaseResult, Verdict
-from conformance.runner.barrier import Barrier, with_canaries
+from conformance.runner.barrier import Barrier, Learnt, with_canaries
 from conformance.runner.case_run import CaseRun
 from conformance.runner.reading import Reader
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from conformance.model.case import Case
     from conformance.model.waiver import Waiver
     from conformance.model.world import World
-    from conformance.runner.barrier import Event
     from conformance.runner.target import Arena, Target
 
 
@@ -106,7 +105,7 @@ class Session:
             self._world = with_canaries(self._world)
         self._progress = progress
         self._in_use: _InUse | None = None
-        self._unseen: set[Event] = set()
+        self._learnt = Learnt()
         self._slowest: float | None = None
         self._opened = 0
         self._failures = 0
@@ -171,7 +170,7 @@ class Session:
             self._in_use = _InUse(
                 arena,
                 Reader(arena, self._timeouts, self._target.clock, self._slowest),
-                None if self._target.at_once else Barrier(arena, self._unseen),
+                None if self._target.at_once else Barrier(arena, self._learnt),
             )
         return self._in_use
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from tenacity import Retrying, retry_if_result, wait_exponential
 
@@ -33,13 +33,20 @@ _PATIENT = 0.5
 _AFTER_CANARIES = 1 / 3
 
 
+class Shown(NamedTuple):
+    """When a change took effect in a cell, in seconds from the changes: after the first, and no later than the second."""
+
+    after: float
+    by: float
+
+
 @dataclass(slots=True)
 class Settled:
     """What became of the cells: the last observation of each, and the verdict on those that never agreed for good.
 
     `latencies` are, for cells that first disagreed, the seconds from the start to the moment at which the first agreeing probe showed
     the change; `attempts` counts how often each cell was read; `flipped` are cells that agreed and then were seen to pass or to be
-    blocked against it, though in the end they may have settled.
+    blocked against it, though in the end they may have settled. `shown` is of canaries alone.
     """
 
     observations: dict[Flow, Observation] = field(default_factory=dict)
@@ -47,6 +54,7 @@ class Settled:
     latencies: dict[Flow, float] = field(default_factory=dict)
     attempts: Counter[Flow] = field(default_factory=Counter)
     flipped: Counter[Flow] = field(default_factory=Counter)
+    shown: dict[Flow, Shown] = field(default_factory=dict)
     readings: int = 0
 
     def of(self, flows: Collection[Flow]) -> Settled:
@@ -57,6 +65,7 @@ class Settled:
             {flow: each for flow, each in self.latencies.items() if flow in flows},
             Counter({flow: each for flow, each in self.attempts.items() if flow in flows}),
             Counter({flow: each for flow, each in self.flipped.items() if flow in flows}),
+            {flow: each for flow, each in self.shown.items() if flow in flows},
             self.readings,
         )
 
@@ -65,7 +74,8 @@ class Settling:
     """One step's reading. `expected` says of every flow whether it must pass, `since` when the changes were made that must show.
 
     `patient` reads as `read` does and gives silent flows more time: it is what an accusation rests on. `canaries` are flows that show how far the
-    implementation has come: until they agree, and for a while after that, it is behind and not wrong.
+    implementation has come: until they agree, and for a while after that, it is behind and not wrong. `until` tells of how they showed until when
+    more may come, in seconds from the changes: before that nothing is read for the last time.
     """
 
     def __init__(
@@ -77,6 +87,7 @@ class Settling:
         patient: Read | None = None,
         since: float | None = None,
         canaries: Collection[Flow] = (),
+        until: Callable[[Mapping[Flow, Shown]], float] | None = None,
     ) -> None:
         self._read = read
         self._patient = patient or read
@@ -86,10 +97,12 @@ class Settling:
         self._reading_began = self._start
         self._read_last: Sequence[Flow] = ()
         self._canaries_left = set(canaries)
+        self._until = until or (lambda _: 0.0)
         self._canaries_shown = 0.0
         self._last: dict[Flow, CellVerdict] = {}
         self._measured: dict[Flow, CellVerdict] = {}
         self._against: dict[Flow, Observation] = {}
+        self._last_against: dict[Flow, float] = {}
         self._in_a_row: Counter[Flow] = Counter()
         self._agreed: set[Flow] = set()
         self._settled = Settled()
@@ -110,7 +123,7 @@ class Settling:
                 return self._settled
             if not pending and not hold and len(self._read_last) == len(self._expected):
                 return self._settled
-            self._clock.sleep(hold)
+            self._clock.sleep(max(hold, self._until(self._settled.shown) - self._elapsed()))
             pending = self._disagreeing(tuple(self._expected), self._read)
             if not pending:
                 return self._settled
@@ -129,7 +142,7 @@ class Settling:
 
         def attempt() -> Sequence[Flow]:
             nonlocal pending
-            patient = self._clock.now() - self._start >= self._deadline * _PATIENT
+            patient = self._elapsed() >= self._deadline * _PATIENT
             pending = self._disagreeing(pending, self._patient if patient else self._read)
             return pending
 
@@ -163,6 +176,7 @@ class Settling:
             return
         self._measured[flow] = verdict
         if verdict is not CellVerdict.AGREE:
+            self._last_against[flow] = self._reading_began - self._start
             self._in_a_row[flow] += 1
             if before is CellVerdict.AGREE:
                 self._settled.flipped[flow] += 1
@@ -170,14 +184,19 @@ class Settling:
         self._in_a_row[flow] = 0
         if flow not in self._agreed:
             self._agreed.add(flow)
-            self._see_canary(flow)
+            showed = self._reading_began - self._start + _showed_after(seen)
+            self._see_canary(flow, showed)
             if before is not None:
-                self._settled.latencies[flow] = self._reading_began - self._start + _showed_after(seen)
+                self._settled.latencies[flow] = showed
 
-    def _see_canary(self, flow: Flow) -> None:
+    def _see_canary(self, flow: Flow, showed: float) -> None:
         if flow in self._canaries_left:
             self._canaries_left.remove(flow)
             self._canaries_shown = self._reading_began - self._start
+            self._settled.shown[flow] = Shown(self._last_against.get(flow, 0.0), showed)
+
+    def _elapsed(self) -> float:
+        return self._clock.now() - self._start
 
     def _look(self, flows: Sequence[Flow], read: Read) -> Mapping[Flow, Observation]:
         self._reading_began = self._clock.now()

@@ -16,6 +16,7 @@ class Timeouts:
     """Seconds.
 
     - `settle`: how long a change may take until every cell agrees; longer is a failure, shorter is only reported
+    - `labels`: the same for a change of labels: some plugins spread the work that it makes over half a minute on purpose
     - `behind`: how long an implementation may take that is behind: whose canaries, changed after the step, do not show yet
     - `connect`: how long a world without policies may take until everything connects
     - `hold`: how long an agreeing matrix is left alone before it is read again in full
@@ -28,6 +29,7 @@ class Timeouts:
     """
 
     settle: float = 30.0
+    labels: float = 60.0
     behind: float = 120.0
     connect: float = 60.0
     hold: float = 0.5
@@ -57,6 +59,7 @@ def check(changes: Mapping[str, float]) -> None:
 #: The most that each may be set to: beyond it a verdict would speak of patience and not of the implementation.
 CEILINGS = {
     "settle": 300.0,
+    "labels": 300.0,
     "behind": 600.0,
     "connect": 600.0,
     "hold": 60.0,

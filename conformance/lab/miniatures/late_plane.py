@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from conformance.model.world import Pod, World
     from conformance.runner.timeouts import Clock
 
-_NAME = re.compile(r"^slow-(?:(?P<late>deletes|node|pods)-)?(?P<seconds>[0-9]+(?:\.[0-9]+)?)s$")
+_NAME = re.compile(r"^slow-(?:(?P<late>deletes|node|pods|labels)-)?(?P<seconds>[0-9]+(?:\.[0-9]+)?)s$")
 
 
 class Late(StrEnum):
@@ -33,6 +33,8 @@ class Late(StrEnum):
     NODE = "node"
     #: Every change, for each pod by a part of the time that is its own and always the same, as where one pod is programmed after the other.
     PODS = "pods"
+    #: Labels alone, of each pod and namespace by a part of the time that each change draws anew, as where a plugin spreads that work on purpose.
+    LABELS = "labels"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +55,11 @@ class Slowness:
         if self.late is Late.NODE:
             return self.seconds if pod is not None and pod.node == last_node else 0.0
         if self.late is Late.PODS:
-            return self.seconds * (_part(pod.ref) if pod is not None else 1.0)
+            return self.seconds * (part(pod.ref) if pod is not None else 1.0)
         return self.seconds
 
 
-def _part(ref: str) -> float:
+def part(ref: str) -> float:
     """Return a number from 0 to 1 that is always the same for a name, and unlike that of a similar one."""
     return int.from_bytes(hashlib.sha256(ref.encode()).digest()[:4]) / 2**32
 

@@ -44,7 +44,7 @@ class PerfectTarget:
 
     def __init__(self, name: str = NONE.name, defect: Defect = NONE) -> None:
         self.clock = VirtualClock()
-        self.timeouts = Timeouts(hold=0.0, quiet=0.0)
+        self.timeouts = Timeouts(labels=30.0, hold=0.0, quiet=0.0)
         self._name = name
         self._defect = defect
 

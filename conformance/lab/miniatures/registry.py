@@ -51,7 +51,7 @@ def make(name: str) -> PerfectTarget:
         return PerfectTarget(name, known[name])
     elif name in disturbed:
         return SlowTarget(name, _HARDLY_SLOW, disturbed[name])
-    late = "slow-2s (or another number of seconds), slow-deletes-2s, slow-node-2s, slow-pods-2s"
+    late = "slow-2s (or another number of seconds), slow-deletes-2s, slow-node-2s, slow-pods-2s, slow-labels-2s"
     raise UsageError(
         f"no miniature is called {name!r}",
         hint=f"there are perfect; {late}; {', '.join(disturbed)}; {len(DEFECTS)} defects, such as {min(DEFECTS)}, which `score --list` names; and slow-2s+{min(DEFECTS)}",

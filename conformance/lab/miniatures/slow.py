@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from conformance.lab.miniatures.defect import NONE
-from conformance.lab.miniatures.late_plane import LatePlane
+from conformance.lab.miniatures.late_labels import LateLabels
+from conformance.lab.miniatures.late_plane import Late, LatePlane
 from conformance.lab.miniatures.perfect import PerfectArena, PerfectTarget
 from conformance.model.matrix import Early
 from conformance.runner.timeouts import Timeouts
@@ -13,6 +14,7 @@ from conformance.runner.timeouts import Timeouts
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from conformance.lab.miniatures.data_plane import DataPlane
     from conformance.lab.miniatures.defect import Defect
     from conformance.lab.miniatures.late_plane import Slowness
     from conformance.model.case import Action
@@ -80,8 +82,9 @@ class SlowArena(PerfectArena):
             for flow, each in super().early(ref).items()
         }
 
-    def _made_plane(self) -> LatePlane:
-        return LatePlane(self._slowness, self._clock)
+    def _made_plane(self) -> DataPlane:
+        made = LateLabels if self._slowness.late is Late.LABELS else LatePlane
+        return made(self._slowness, self._clock)
 
     def _event(self, action: Action) -> None:
         self._clock.sleep(_CALL_SECONDS)

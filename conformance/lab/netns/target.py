@@ -33,7 +33,7 @@ class NetnsTarget:
     clock: ClassVar[Clock] = SystemClock()
     #: Rules are in force when a change returns, so holds are short. What may take long is a packet, where others keep the machine busy.
     timeouts: ClassVar[Timeouts] = Timeouts(
-        settle=20.0, connect=30.0, hold=0.0, quiet=0.0, watch=0.5, probe_floor=0.05, probe_ceiling=1.0
+        settle=20.0, labels=20.0, connect=30.0, hold=0.0, quiet=0.0, watch=0.5, probe_floor=0.05, probe_ceiling=1.0
     )
 
     def __init__(self, name: str = "", hears: Hears = rightly) -> None:

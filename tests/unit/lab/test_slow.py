@@ -40,6 +40,30 @@ class Watched:
         return self.arena.probe([flow], 0.0)[flow].observed is Observed.ALLOWED
 
 
+def test_labels_are_heard_of_late_and_policies_are_not() -> None:
+    watched = Watched("slow-labels-2s")
+    watched.arena.change([ApplyPolicy(GREEN_ONLY)])
+    assert not watched.passes()
+    watched.arena.change([LabelPod("x/b", {"colour": "green"})])
+    assert not watched.passes()
+    watched.wait(2.0)
+    assert watched.passes()
+
+
+def test_when_labels_are_heard_of_is_drawn_for_each_change() -> None:
+    watched = Watched("slow-labels-2s")
+    watched.arena.change([ApplyPolicy(GREEN_ONLY)])
+    took = set()
+    for colour in ("green", None) * 5:
+        before, changed = watched.passes(), watched.target.clock.now()
+        watched.arena.change([LabelPod("x/b", {"colour": colour})])
+        while watched.passes() is before:
+            watched.wait(0.1)
+        took.add(round(watched.target.clock.now() - changed, 1))
+    assert len(took) >= 5
+    assert max(took) <= 2.1
+
+
 @pytest.mark.parametrize("name", ["slow-0.1s", *EVERY_LATENESS])
 def test_its_changes_are_awaited(name: str) -> None:
     assert not make(name).at_once

@@ -160,3 +160,27 @@ def test_how_late_changes_are_is_tried_once_where_none_is_ever_seen(
         session.run(case(text))
     tried = [call[1].name for call in script.log if call[0] == "apply_policy"]
     assert tried.count("deny-ingress") == 1
+
+
+#: A second pod is painted in capitals, which is another value.
+PAINTED = steps(
+    {"label": {"x/b": GREEN}, "apply": [policy("p", GREEN)], "expect": only("x/b")},
+    {"label": {"x/c": {"colour": "GREEN"}}, "expect": only("x/b")},
+)
+
+
+@pytest.mark.parametrize("seconds", [2, 30])
+def test_where_each_pod_hears_of_its_labels_at_a_time_of_its_own_none_is_too_late_to_be_seen(
+    case: Callable[..., Case], seconds: int
+) -> None:
+    """How far apart that is, the canaries have to show first."""
+    session = Session(make(f"slow-labels-{seconds}s+ignores-case-of-labels"))
+    verdicts = [session.run(case(PAINTED)).verdict for _ in range(60)]
+    assert verdicts[10:].count(Verdict.FAIL) >= 49
+
+
+@pytest.mark.parametrize("seconds", [2, 30, 40])
+def test_and_none_is_accused_of_that(case: Callable[..., Case], seconds: int) -> None:
+    session = Session(make(f"slow-labels-{seconds}s"))
+    for text in [CASES["keeps-labels"], PAINTED, HARMLESS] * 10:
+        assert session.run(case(text)).verdict is Verdict.PASS
