@@ -99,7 +99,8 @@ def things(source: Source, path: Path, raw: Any) -> None:
 
 
 def _port_names(source: Source, pod: Path, fields: Mapping[str, Any]) -> None:
-    served = {f"{server.port}/{server.protocol}" for server in servers()}
+    more = [text for _, text in items(source, (*pod, "serves"), fields.get("serves")) if isinstance(text, str)]
+    served = {f"{server.port}/{server.protocol}" for server in servers()} | {*more}
     named: dict[str, str] = {}
     places: dict[str, str] = {}
     for field in ("portNames", "secondContainer", "sidecar"):
@@ -109,7 +110,7 @@ def _port_names(source: Source, pod: Path, fields: Mapping[str, Any]) -> None:
             if not isinstance(text, str) or not _PORT.fullmatch(text):
                 continue
             if text not in served:
-                source.complain(path, f"no pod serves {text}, so the name would be of nothing")
+                source.complain(path, f"the pod does not serve {text}, so the name would be of nothing")
             elif named.setdefault(text, name) != name:
                 source.complain(path, f"{text} has the name {named[text]} already")
             elif places.setdefault(name, text) != text:
@@ -219,7 +220,7 @@ def _parts(raw: Mapping[str, Any], field: str) -> Iterator[Path]:
 
 def _pod(document: PodDocument) -> Pod:
     others = {Container.SECOND: _places(document.second_container), Container.SIDECAR: _places(document.sidecar)}
-    served = servers(_places(document.port_names), others)
+    served = servers(_places(document.port_names), others, ports(document.serves))
     return Pod(
         document.namespace,
         document.name,

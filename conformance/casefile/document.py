@@ -38,7 +38,7 @@ class NamespaceDocument(_Document):
 
 
 class PodDocument(_Document):
-    """A probe pod besides the default ones; it serves the same ports as they do."""
+    """A probe pod besides the default ones; it serves the same ports as they do, and those of `serves`."""
 
     namespace: str
     name: Name
@@ -63,6 +63,9 @@ class PodDocument(_Document):
             alias="fromStart", description="what it tries to reach from its first instruction on, such as x/a:80/TCP"
         ),
     ] = Field(default_factory=list)
+    serves: Annotated[list[Port], Field(description="ports that it serves besides 79 to 83")] = Field(
+        default_factory=list
+    )
     second_container: Annotated[
         dict[str, Port], Field(alias="secondContainer", description="ports that a second container names and serves")
     ] = Field(default_factory=dict)

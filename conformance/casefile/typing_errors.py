@@ -41,6 +41,7 @@ _FORMS = {
     "over": "an axis is a lowercase word, or several with commas for pairs; entries and fields are lowercase words with hyphens",
     "covers": "whose test it is and which, such as upstream:1",
     "probe": "a port is written 80/TCP, and several 79-83/UDP",
+    "serves": "a port is written 80/TCP",
     **dict.fromkeys(_OF_PODS, "a port is written 80/TCP"),
     "fromStart": "what a pod tries is written x/a:80/TCP",
     "name": "a name is lowercase letters, digits and hyphens, with a letter or digit at both ends",

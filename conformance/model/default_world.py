@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from conformance.model.world import Container, Endpoint, Namespace, Node, Pod, Protocol, Server, World
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 _TCP, _UDP, _SCTP = Protocol
 PORTS = (79, 80, 81, 82, 83)
@@ -46,21 +46,19 @@ _NODES = {"x/a": 0, "x/b": 1, "x/c": 0, "y/a": 1, "y/b": 0, "y/c": 1, "z/a": 0, 
 def servers(
     names: Mapping[str, tuple[int, Protocol]] | None = None,
     others: Mapping[Container, Mapping[str, tuple[int, Protocol]]] | None = None,
+    more: Sequence[tuple[int, Protocol]] = (),
 ) -> tuple[Server, ...]:
-    """Return servers on every port of the default world, of every protocol, with the names given for some of them.
+    """Return servers on every port of the default world, of every protocol, and on `more`, with the names given for some of them.
 
     `others` are the names of ports that another container than the agent's serves.
     """
+    usual = ((port, protocol) for protocol in Protocol for port in PORTS)
     named = {
         place: (name, container)
         for container, each in {Container.AGENT: names or {}, **(others or {})}.items()
         for name, place in each.items()
     }
-    return tuple(
-        Server(port, protocol, *named.get((port, protocol), (None, Container.AGENT)))
-        for protocol in Protocol
-        for port in PORTS
-    )
+    return tuple(Server(*place, *named.get(place, (None, Container.AGENT))) for place in dict.fromkeys((*usual, *more)))
 
 
 @cache

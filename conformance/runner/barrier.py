@@ -178,11 +178,6 @@ class Barrier:
             default=0.0,
         )
 
-    def apart(self, actions: Iterable[Action]) -> float:
-        """Return for how many seconds after the first effect of one of these actions more may come."""
-        events = {_EVENTS[type(each)] for each in actions if type(each) in _EVENTS}
-        return _MARGIN * max((self._learnt.apart.get(event, 0.0) for event in events), default=0.0)
-
     @property
     def complete(self) -> bool:
         """Whether the canaries show every kind of event."""
@@ -238,8 +233,9 @@ def _by_event(shown: Mapping[Flow, Shown]) -> Mapping[Event, Sequence[Shown]]:
 
 
 def _apart(shown: Sequence[Shown]) -> float:
-    """Return by how many seconds, at the least, the last showed after the first."""
-    return max(0.0, max(each.after for each in shown) - min(each.by for each in shown))
+    """Return by how many seconds, at the most, the last showed after the first; 0 where they may have shown at one moment."""
+    at_once = max(each.after for each in shown) <= min(each.by for each in shown)
+    return 0.0 if at_once else max(each.by for each in shown) - min(each.after for each in shown)
 
 
 def _by_label() -> NetworkPolicy:

@@ -20,7 +20,7 @@ from conformance.runner.slowness import learn
 from conformance.runner.watching import Watched, findings, summary, watch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from conformance.model.case import Action, Case, Step
     from conformance.model.decision import Decision
@@ -40,8 +40,7 @@ _MARGIN = 1.5
 class CaseRun:
     """The run of one case, and what it means for the arena.
 
-    `clean`: every change was confirmed by the target, and the arena reads as if no policy had ever been, with nothing left to come; `left_closed`: it
-    reads otherwise.
+    `clean`: every change was confirmed by the target, and the arena reads as if no policy had ever been; `left_closed`: it does not.
     Only what policies of the case could close is read again for that, unless something was found. `unshown`: a change did not take
     effect in its time, so that it may yet do so, in the middle of another case. `saw_blocked`: something was blocked, and not by chance:
     all that a step wanted blocked, or what had to pass.
@@ -192,10 +191,12 @@ class CaseRun:
     ) -> tuple[Settled, float | None]:
         """Settle a step and the canaries behind it; return what became of it, and the seconds that the canaries took.
 
-        `hold` is the least time that it must stay as it is; None where it is not held. Canaries that never show accuse nobody.
+        `hold` is the least time that it must stay as it is; None where it is not held, but for labels that may come late: else they would come in the
+        middle of the next case. Canaries that never show accuse nobody.
         """
         barrier, began = self._barrier, self._clock.now()
-        deadline = self._timeouts.labels if _relabels(actions) else self._timeouts.settle
+        relabels = any(isinstance(each, (LabelPod, LabelNamespace)) for each in actions)
+        deadline = self._timeouts.labels if relabels else self._timeouts.settle
         if barrier is None:
             return self._reader.settle(expected, hold=self._held(hold, proven=True), deadline=deadline), None
         changing = [flow for flow, wanted in expected.items() if self._shown.get(flow) is not wanted]
@@ -207,7 +208,7 @@ class CaseRun:
             canaries=canaries,
             since=began,
             deadline=deadline,
-            until=None if hold is None else barrier.until,
+            until=None if hold is None and not relabels else barrier.until,
         )
         settled, behind = both.of(expected), both.of(canaries)
         barrier.learn(behind.shown)
@@ -268,7 +269,7 @@ class CaseRun:
             self._notes.append(f"the arena is given up, since it could not be put back: {error.message}")
             return verdict
         if not settled.verdicts:
-            self.clean = not self._labels_may_come()
+            self.clean = True
             # What is open again after a break was seen to be closed before: nothing of it is left to come.
             self.unshown = any(cell.verdict is not CellVerdict.BREAK for step in self._steps for cell in step.findings)
             self._reader.all_pass(settled)
@@ -305,11 +306,6 @@ class CaseRun:
             settled, _ = self._settle_step(expected, ends, hold=None)
         return settled
 
-    def _labels_may_come(self) -> bool:
-        """Tell whether some pods may hear of the labels that they got back later than canaries did, in the middle of the next case."""
-        relabelled = [each for each in self._done if _relabels([each])]
-        return self._barrier is not None and self._barrier.apart(relabelled) > self._timeouts.hold
-
     def _see_families(self) -> None:
         """Raise CannotShow where something that the case tries has no address of one of its families: it would show less than it says."""
         world = self._state.world
@@ -327,10 +323,6 @@ class CaseRun:
         pairs = {(cell.flow.source, cell.flow.destination): cell.flow for cell in reversed(cells)}
         shown = sorted(pairs.values())[:_REPRODUCED]
         return tuple(dict.fromkeys(line for flow in shown for line in self._arena.commands(flow, policies)))
-
-
-def _relabels(actions: Iterable[Action]) -> bool:
-    return any(isinstance(each, (LabelPod, LabelNamespace)) for each in actions)
 
 
 def _cells(settled: Settled, expected: Mapping[Flow, bool], decisions: Mapping[Flow, Decision]) -> tuple[Cell, ...]:

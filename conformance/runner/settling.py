@@ -121,9 +121,10 @@ class Settling:
             pending = self._settle(pending) if pending else ()
             if pending and self._accuse(self._all_against(pending), hold):
                 return self._settled
-            if not pending and not hold and len(self._read_last) == len(self._expected):
+            rest = max(hold, self._until(self._settled.shown) - self._elapsed())
+            if not pending and not rest and len(self._read_last) == len(self._expected):
                 return self._settled
-            self._clock.sleep(max(hold, self._until(self._settled.shown) - self._elapsed()))
+            self._clock.sleep(rest)
             pending = self._disagreeing(tuple(self._expected), self._read)
             if not pending:
                 return self._settled

@@ -7,6 +7,7 @@ compare what is seen. Where a plugin has the very tables that one without a defe
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from conformance.lab.miniatures.data_plane import DataPlane
@@ -14,12 +15,14 @@ from conformance.lab.miniatures.defect import as_it_is
 from conformance.lab.miniatures.perfect import PerfectArena, PerfectTarget
 from conformance.model.case import RestartImplementation
 from conformance.model.matrix import Observed
+from conformance.model.policy import Direction
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from conformance.lab.miniatures.data_plane import Tables
-    from conformance.lab.miniatures.defect import Defect
+    from conformance.lab.miniatures.defect import Defect, Lets, Packet
+    from conformance.lab.miniatures.routes import Routes
     from conformance.model.case import Action
     from conformance.model.flow import Flow
     from conformance.model.matrix import Early, Observation
@@ -35,13 +38,47 @@ class Seen:
     early_of: str = ""
 
 
+class _Rightly:
+    """What a plugin without a defect makes of one reading: its tables, and the packets with what these say of them. Made once for all that have one."""
+
+    def __init__(self, seen: Seen, arena: _Replayed) -> None:
+        self._plane = DataPlane()
+        self._plane.refresh(arena.state.world, arena.state.policies)
+        self._seen = seen
+        self._routes = arena.routes
+
+    @property
+    def tables(self) -> Tables:
+        return self._plane.tables
+
+    @cached_property
+    def packets(self) -> Mapping[Flow, Sequence[Packet]]:
+        return {flow: self._routes.packets(flow) for flow in self._seen.passed}
+
+    @cached_property
+    def _known(self) -> Mapping[Direction, Mapping[int, bool]]:
+        packets = [packet for each in self.packets.values() for packet in each]
+        return {way: {id(each): self._plane.lets(each, way) for each in packets} for way in Direction}
+
+    @cached_property
+    def lets(self) -> Lets:
+        """What the tables say. Packets are told apart as objects: to compare all of their fields costs more than to ask the tables."""
+        out, into, otherwise = self._known[Direction.EGRESS], self._known[Direction.INGRESS], self._plane.lets
+
+        def lets(packet: Packet, direction: Direction) -> bool:
+            known = (out if direction is Direction.EGRESS else into).get(id(packet))
+            return otherwise(packet, direction) if known is None else known
+
+        return lets
+
+
 class Recording:
     """What was done to an arena, and what was seen in it, in order."""
 
     def __init__(self, world: World) -> None:
         self._world = world
         self._done: list[Action | Seen] = []
-        self._tables: dict[int, Tables] = {}
+        self._rightly: dict[int, _Rightly] = {}
 
     def take_down(self, done: Action | Seen) -> None:
         self._done.append(done)
@@ -54,24 +91,26 @@ class Recording:
                 arena.restart_implementation()
             elif not isinstance(done, Seen):
                 arena.hear(done)
-            elif not self._is_right(arena, number, defect):
-                seen = arena.seen_again(done)
-                if found := {flow for flow, passed in done.passed.items() if seen[flow] is not passed}:
-                    return frozenset(found)
+            elif found := self._seen_otherwise(arena, number, done, defect):
+                return found
         return frozenset()
 
-    def _is_right(self, arena: _Replayed, number: int, defect: Defect) -> bool:
+    def _seen_otherwise(self, arena: _Replayed, number: int, seen: Seen, defect: Defect) -> frozenset[Flow]:
+        if number not in self._rightly:
+            self._rightly[number] = _Rightly(seen, arena)
+        rightly = self._rightly[number]
+        if self._is_right(arena, rightly, defect):
+            return frozenset()
+        by_packets = defect.sees is as_it_is and not seen.early_of
+        again = arena.carried(rightly) if by_packets else arena.seen_again(seen)
+        return frozenset(flow for flow, passed in seen.passed.items() if again[flow] is not passed)
+
+    def _is_right(self, arena: _Replayed, rightly: _Rightly, defect: Defect) -> bool:
         """Tell whether nothing can be seen otherwise: the tables are those that a plugin without a defect has, and are all that matters."""
         if not defect.shows_in_tables:
             unseen = defect.sees is as_it_is and not defect.open_at_start
             return unseen and not (arena.state.policies or arena.known.policies)
-        if arena.known is arena.state:
-            return True
-        if number not in self._tables:
-            right = DataPlane()
-            right.refresh(arena.state.world, arena.state.policies)
-            self._tables[number] = right.tables
-        return arena.tables == self._tables[number]
+        return arena.known is arena.state or arena.tables == rightly.tables
 
 
 class RecordingTarget(PerfectTarget):
@@ -112,6 +151,19 @@ class _Replayed(PerfectArena):
     """An arena whose plugin has a defect."""
 
     hear = PerfectArena._event  # noqa: SLF001 -- the one way in for all events
+
+    def carried(self, rightly: _Rightly) -> Mapping[Flow, bool]:
+        """Tell of the flows of a reading whether they get through."""
+        lets = rightly.lets if self._known is self._state and self._defect.where is None else self._lets
+        carries = self._defect.carries
+        return {
+            flow: bool(packets) and all(carries(lets, packet) for packet in packets)
+            for flow, packets in rightly.packets.items()
+        }
+
+    @property
+    def routes(self) -> Routes:
+        return self._routes
 
     def seen_again(self, seen: Seen) -> Mapping[Flow, bool]:
         if seen.early_of:

@@ -83,7 +83,7 @@ PARTS = {
     "world.pods: node": ("world: {pods: [{namespace: x, name: d, node: «10}, {namespace: x, name: e, node: «-1}, {namespace: x, name: f, node: «'1'}, {namespace: x, name: g, node: «1.0}]}", [f"world.pods[{n}].node" for n in range(4)], ["must be at most 9, found a number: 10", "must be at least 0, found a number: -1", "expected a whole number, found text: '1'", "expected a whole number, found a number: 1.0"]),
     "world.pods: portNames": ("world: {pods: [{namespace: x, name: d, portNames: {http: «80, dns: «80-81/UDP, int: «82/tcp}}]}", [f"world.pods[0].portNames.{n}" for n in ("http", "dns", "int")], ["expected text, found a number: 80; a port is written 80/TCP", "a port is written 80/TCP", "a port is written 80/TCP"]),
     "world.pods: names of ports": ("world: {pods: [{namespace: x, name: d, portNames: {«Http: 80/TCP, «a--b: 81/TCP, «'80': 82/TCP}}]}", [f"world.pods[0].portNames.{n}" for n in ("Http", "a--b", "80")], ["a port name has at most 15 of a-z0-9-"] * 3),
-    "world.pods: names of what is not served": ("world: {pods: [{namespace: x, name: d, portNames: {web: «8080/TCP, one: «78/SCTP}}]}", ["world.pods[0].portNames.web", "world.pods[0].portNames.one"], ["no pod serves 8080/TCP, so the name would be of nothing", "no pod serves 78/SCTP"]),
+    "world.pods: names of what is not served": ("world: {pods: [{namespace: x, name: d, portNames: {web: «8080/TCP, one: «78/SCTP}}]}", ["world.pods[0].portNames.web", "world.pods[0].portNames.one"], ["the pod does not serve 8080/TCP, so the name would be of nothing", "the pod does not serve 78/SCTP"]),
     "world.pods: two names of one port": ("world: {pods: [{namespace: x, name: d, portNames: {web: 80/TCP, http: «80/TCP}}]}", ["world.pods[0].portNames.http"], ["80/TCP has the name web already"]),
     "world.pods: other containers": ("world: {pods: [{namespace: x, name: d, portNames: {web: 80/TCP}, secondContainer: {app: «80/TCP}, sidecar: {web: «81/TCP, int: «82/tcp}}]}", ["world.pods[0].secondContainer.app", "world.pods[0].sidecar.web", "world.pods[0].sidecar.int"], ["80/TCP has the name web already", "web is the name of 80/TCP already; which of them is meant is left open", "'82/tcp': "]),
     "world.pods: readiness": ("world: {pods: [{namespace: x, name: d, readiness: «80}]}", ["world.pods[0].readiness"], ["expected text, found a number: 80"]),
@@ -126,7 +126,8 @@ STEPS = {
     "label: values": ("label: {x/a: {str: «5, int: «true, ok: null}, z: {«'a b': c, d: «'e f'}}", ["label.x/a.str", "label.x/a.int", "label.z.a b", "label.z.d"], ["a label's value is text, found a number: 5; quote it", "a label's value is text, found true", "a label key is a name", "a label value is empty or"]),
     "create: fields": ("create: {«service: []}", ["create.service"], ["unknown field, expected one of namespaces, pods, services; did you mean services?"]),
     "create: labels": ("create: {pods: [{namespace: x, name: d, labels: {a: «5}}]}", ["create.pods[0].labels.a"], ["a label's value is text, found a number: 5; quote it"]),
-    "create: portNames": ("create: {pods: [{namespace: x, name: d, portNames: {web: «8080/TCP}}]}", ["create.pods[0].portNames.web"], ["no pod serves 8080/TCP"]),
+    "create: serves": ("create: {pods: [{namespace: x, name: d, serves: [«dns]}]}", ["create.pods[0].serves[0]"], ["a port is written 80/TCP"]),
+    "create: portNames": ("create: {pods: [{namespace: x, name: d, portNames: {web: «8080/TCP}}]}", ["create.pods[0].portNames.web"], ["the pod does not serve 8080/TCP"]),
 }  # fmt: skip
 
 
