@@ -26,6 +26,13 @@ def fuzz(
     count: Annotated[int, typer.Option(help="how many samples at most; 0 is as many as there is time for")] = 0,
     seed: Annotated[int, typer.Option(help="what samples are drawn from; a new one by default")] = 0,
     start: Annotated[int, typer.Option(help="the number of the first sample, to go on where another call ended")] = 1,
+    workers: Annotated[
+        int,
+        typer.Option(
+            "-n",
+            help="how many samples are tried side by side, each in an arena of its own; 0 is what the target bears",
+        ),
+    ] = 0,
     most: Annotated[int, typer.Option(help="how many findings are enough")] = 1,
     output: Annotated[Path, typer.Option(help="the folder for case files that show what was found")] = Path("fuzz"),
 ) -> None:
@@ -36,21 +43,26 @@ def fuzz(
     from conformance.runner.session import Rules, Session  # noqa: PLC0415 -- as above
 
     seed = seed or secrets.randbelow(10**6)
-    made = targets.make(targets.TargetOptions(target=target, context=context, kubeconfig=kubeconfig, image=image))
+    options = targets.TargetOptions(target=target, context=context, kubeconfig=kubeconfig, image=image)
+    made = targets.make(options)
     # What is in force at once need not be waited for, and a hundred tries that make a finding small need not take minutes.
-    session = Session(made, Rules(timeouts={"settle": 1.0} if made.at_once else {}), name="fuzz")
+    rules = Rules(timeouts={"settle": 1.0, "labels": 1.0} if made.at_once else {})
+    sessions = [
+        Session(made, rules, name=f"fuzz{number}") for number in range(workers or targets.side_by_side(options))
+    ]
     verdicts: Counter[Verdict] = Counter()
     found, last = 0, start - 1
     try:
-        session.open()
+        for each in sessions:
+            each.open()
         began = time.monotonic()
 
         def goes_on(done: int) -> bool:
             return time.monotonic() - began < seconds and not (count and done >= count) and found < most
 
-        for sample in samples(session, target, seed=seed, start=start, goes_on=goes_on):
+        for sample in samples(sessions, target, seed=seed, start=start, goes_on=goes_on):
             verdicts[sample.verdict] += 1
-            last = sample.number
+            last = max(last, sample.number)
             if sample.reason:
                 err.print(f"sample {sample.number}: {sample.verdict}: {sample.reason}", markup=False)
             if sample.finding is not None:
@@ -63,10 +75,7 @@ def fuzz(
                     markup=False,
                 )
     finally:
-        try:
-            session.close()
-        finally:
-            made.close()
+        made.close()
     minutes = (time.monotonic() - began) / 60
     tried = sum(verdicts.values())
     out.print(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from queue import SimpleQueue
 from random import Random
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from conformance.casefile.manifest_text import manifest_text
@@ -14,7 +17,7 @@ from conformance.lab.fuzz.shrinking import shrunk
 from conformance.model.verdict import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from conformance.model.verdict import CaseResult
     from conformance.runner.session import Session
@@ -49,19 +52,66 @@ class Sample:
 
 
 def fuzz(
-    session: Session, target: str, *, seed: int, start: int = 1, goes_on: Callable[[int], bool]
+    sessions: Sequence[Session], target: str, *, seed: int, start: int = 1, goes_on: Callable[[int], bool]
 ) -> Iterator[Sample]:
-    """Yield sample after sample as long as `goes_on`, which is given how many there were."""
-    number = start
-    while goes_on(number - start):
-        raw = _drawn(seed, number)
-        if raw is not None:
-            result = session.run(case_of(raw))
-            finding = None
-            if result.verdict is Verdict.FAIL:
-                finding = _finding(session, f"{target} with seed {seed}, sample {number}", raw, result)
-            yield Sample(number, result.verdict, result.reason, finding)
-        number += 1
+    """Yield sample after sample as long as `goes_on`, which is given how many were begun. Sessions work side by side.
+
+    What was begun is ended, whatever ends the loop.
+    """
+    numbers = _Numbers(start, goes_on)
+    done: SimpleQueue[Sample | None] = SimpleQueue()
+
+    def work(session: Session) -> None:
+        try:
+            for number in numbers:
+                if (sample := _sample(session, target, seed, number)) is not None:
+                    done.put(sample)
+        finally:
+            done.put(None)
+
+    with ThreadPoolExecutor(max_workers=len(sessions)) as pool:
+        working = [pool.submit(work, session) for session in sessions]
+        try:
+            for _ in working:
+                yield from iter(done.get, None)
+        finally:
+            numbers.end()
+    for each in working:
+        each.result()
+
+
+class _Numbers:
+    """The numbers of samples, each handed out once."""
+
+    def __init__(self, start: int, goes_on: Callable[[int], bool]) -> None:
+        self._begun = 0
+        self._start = start
+        self._goes_on = goes_on
+        self._lock = Lock()
+
+    def __iter__(self) -> Iterator[int]:
+        while True:
+            with self._lock:
+                if not self._goes_on(self._begun):
+                    return
+                number = self._start + self._begun
+                self._begun += 1
+            yield number
+
+    def end(self) -> None:
+        with self._lock:
+            self._goes_on = lambda _: False
+
+
+def _sample(session: Session, target: str, seed: int, number: int) -> Sample | None:
+    raw = _drawn(seed, number)
+    if raw is None:
+        return None
+    result = session.run(case_of(raw))
+    finding = None
+    if result.verdict is Verdict.FAIL:
+        finding = _finding(session, f"{target} with seed {seed}, sample {number}", raw, result)
+    return Sample(number, result.verdict, result.reason, finding)
 
 
 def _drawn(seed: int, number: int) -> Raw | None:

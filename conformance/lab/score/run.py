@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from conformance.model.flow import Flow
 
 #: What is in force at once need not be waited for: the first reading that disagrees is confirmed, and that is it.
-_RULES = Rules(timeouts={"settle": 0.0, "behind": 0.0})
+_RULES = Rules(timeouts={"settle": 0.0, "labels": 0.0, "behind": 0.0})
 #: Cases are handed out in so many parts for each process, since some take much longer than others.
 _PARTS = 16
 

@@ -20,18 +20,31 @@ if TYPE_CHECKING:
     from conformance.lab.fuzz.run import Finding
 
 _MOST = 120
-AT_ONCE = Rules(timeouts={"settle": 0.0})
+AT_ONCE = Rules(timeouts={"settle": 0.0, "labels": 0.0})
 
 
 def found(name: str, seed: int = 3) -> Finding:
-    samples = fuzz(Session(make(name), AT_ONCE), name, seed=seed, goes_on=lambda done: done < _MOST)
+    samples = fuzz([Session(make(name), AT_ONCE)], name, seed=seed, goes_on=lambda done: done < _MOST)
     return next(sample.finding for sample in samples if sample.finding is not None)
 
 
 def test_nothing_is_found_where_nothing_is_wrong() -> None:
-    samples = list(fuzz(Session(make("perfect"), AT_ONCE), "perfect", seed=5, goes_on=lambda done: done < 40))
+    samples = list(fuzz([Session(make("perfect"), AT_ONCE)], "perfect", seed=5, goes_on=lambda done: done < 40))
     assert {sample.verdict for sample in samples} == {Verdict.PASS}
     assert len(samples) > 30
+
+
+def test_sessions_share_the_samples() -> None:
+    sessions = [Session(make("perfect"), AT_ONCE) for _ in range(3)]
+    samples = list(fuzz(sessions, "perfect", seed=5, goes_on=lambda begun: begun < 30))
+    alone = list(fuzz(sessions[:1], "perfect", seed=5, goes_on=lambda begun: begun < 30))
+    assert sorted(sample.number for sample in samples) == [sample.number for sample in alone]
+
+
+def test_who_stops_listening_ends_it() -> None:
+    samples = fuzz([Session(make("perfect"), AT_ONCE)], "perfect", seed=5, goes_on=lambda _: True)
+    assert next(samples).number == 1
+    samples.close()
 
 
 @pytest.mark.parametrize(
@@ -51,7 +64,7 @@ def test_a_defect_is_found_and_made_small(name: str) -> None:
 
 def test_a_sample_is_drawn_again_by_its_seed_and_its_number() -> None:
     first, again = (
-        [sample.number for sample in fuzz(Session(make("perfect"), AT_ONCE), "perfect", seed=9, start=7, goes_on=lambda done: done < 4)]
+        [sample.number for sample in fuzz([Session(make("perfect"), AT_ONCE)], "perfect", seed=9, start=7, goes_on=lambda done: done < 4)]
         for _ in range(2)
     )  # fmt: skip
     assert first == again

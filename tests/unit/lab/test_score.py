@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from conformance.model.case import Case
 
-AT_ONCE = Rules(timeouts={"settle": 0.0})
+AT_ONCE = Rules(timeouts={"settle": 0.0, "labels": 0.0})
 
 
 @pytest.fixture(scope="module")
