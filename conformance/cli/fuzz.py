@@ -47,9 +47,9 @@ def fuzz(
     made = targets.make(options)
     # What is in force at once need not be waited for, and a hundred tries that make a finding small need not take minutes.
     rules = Rules(timeouts={"settle": 1.0, "labels": 1.0} if made.at_once else {})
-    sessions = [
-        Session(made, rules, name=f"fuzz{number}") for number in range(workers or targets.side_by_side(options))
-    ]
+    # A miniature keeps one processor busy, and threads share one.
+    workers = workers or (1 if target.startswith("mini:") else targets.side_by_side(options))
+    sessions = [Session(made, rules, name=f"fuzz{number}") for number in range(workers)]
     verdicts: Counter[Verdict] = Counter()
     found, last = 0, start - 1
     try:
