@@ -5,13 +5,9 @@ A conftest may define any of these fixtures itself: `netpol_target` (a `runner.t
 
 from __future__ import annotations
 
-import contextlib
 import gc
-import os
 import shutil
-import signal
 import tempfile
-import threading
 import warnings
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -38,6 +34,7 @@ _told = pytest.StashKey[dict[str, Any]]()  # what the head of the record needs: 
 _cluster = pytest.StashKey[Any]()
 _sharding: pytest.StashKey[Sharding] = pytest.StashKey()
 _turns = pytest.StashKey[str]()  # the folder of the locks that workers share
+_workers = pytest.StashKey[list[Any]]()
 _MARKERS = {
     "core": "cases that every implementation must pass",
     "extended": "cases that must pass where its features are supported",
@@ -59,10 +56,6 @@ def pytest_configure(config: pytest.Config) -> None:
     for feature in FEATURES:
         config.addinivalue_line("markers", f"{feature.replace('-', '_')}: cases that need {feature}")
     given = getattr(config, "workerinput", {}).get("netpol")
-    if given is not None:
-        from conformance.plugin.orphans import end_with  # noqa: PLC0415 -- only in a worker
-
-        end_with(os.getppid())
     try:
         config.stash[_target_options] = replace(options.target_options(config), **(given or {}))
         options.check(config)
@@ -189,6 +182,16 @@ def pytest_configure_node(node: Any) -> None:
     if _turns not in node.config.stash:
         node.config.stash[_turns] = tempfile.mkdtemp(prefix="netpol-conformance-")
     node.workerinput["netpol_turns"] = node.config.stash[_turns]
+    node.config.stash.setdefault(_workers, []).append(node)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Let workers remove what they made before pytest-xdist ends them."""
+    if exitstatus == pytest.ExitCode.INTERRUPTED and (workers := session.config.stash.get(_workers, [])):
+        from conformance.plugin.interrupts import end  # noqa: PLC0415 -- only with workers
+
+        end(workers, Path(session.config.stash[_turns]))
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -217,9 +220,10 @@ def netpol_rules(pytestconfig: pytest.Config) -> Rules:
 def netpol_target(pytestconfig: pytest.Config) -> Iterator[Target]:
     """The target that the options name, closed at the end of the session."""
     from conformance import targets  # noqa: PLC0415 -- only once a case runs
+    from conformance.plugin.interrupts import ended_by_sigterm  # noqa: PLC0415 -- as above
 
     target = None
-    with _interrupted_by_sigterm():
+    with ended_by_sigterm():
         try:
             target = targets.make(pytestconfig.stash[_target_options])
             yield target
@@ -241,8 +245,13 @@ def netpol_session(
     from conformance.runner.session import Session  # noqa: PLC0415 -- only once a case runs
 
     _see_that_it_is_a_target(netpol_target)
-    worker = getattr(pytestconfig, "workerinput", {}).get("workerid", "main")
-    session = Session(netpol_target, netpol_rules, name=worker, world=netpol_world, progress=_progress(pytestconfig))
+    worker = getattr(pytestconfig, "workerinput", {})
+    if worker:
+        from conformance.plugin.interrupts import end_with_the_controller  # noqa: PLC0415 -- only in a worker
+
+        end_with_the_controller(Path(worker["netpol_turns"]))
+    name = worker.get("workerid", "main")
+    session = Session(netpol_target, netpol_rules, name=name, world=netpol_world, progress=_progress(pytestconfig))
     try:
         session.open()
         description = asdict(netpol_target.describe())
@@ -288,23 +297,6 @@ def _chosen(config: pytest.Config, items: Sequence[CaseItem]) -> dict[str, Any]:
         "own_cases": sum(not item.is_of_the_suite for item in chosen),
         "shard": shard,
     }
-
-
-@contextlib.contextmanager
-def _interrupted_by_sigterm() -> Iterator[None]:
-    """Let SIGTERM end the session as Ctrl-C does, so that what a cancelled job made is removed."""
-
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    if threading.current_thread() is not threading.main_thread():  # signals belong to the main thread
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _kept(config: pytest.Config) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import time
@@ -104,6 +105,39 @@ def test_a_bad_case_file_accuses_nobody(project: Project) -> None:
     result = project.run_alone("-n2")
     assert "x.yaml:1:1: id: missing" in result.stdout.str()
     assert result.ret not in {0, 1}
+
+
+def test_workers_have_the_time_to_remove_what_they_made(project: Project) -> None:
+    """Those of pytest-xdist alone have 10 s, here cut short, before they are killed in the middle of it."""
+    project.target("""
+import time
+import xdist.workermanage
+
+xdist.workermanage.NodeManager.EXIT_TIMEOUT = 0.1
+
+class Arena(Arena):
+    def change(self, changes):
+        trace("changing")
+        time.sleep(60)
+
+    def close(self):
+        time.sleep(1)
+        super().close()
+
+Target.Arena = Arena
+""")
+    with subprocess.Popen(
+        [sys.executable, "-m", "pytest", "-n2", "-q"],
+        cwd=project.path,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as controller:
+        while project.trace().count("changing") < 2:
+            assert controller.poll() is None
+        controller.send_signal(signal.SIGINT)
+        controller.wait(20)
+    assert project.trace().count("arena closed") == 2
+    assert project.trace().count("target closed") == 2
 
 
 def test_workers_end_when_the_process_that_started_them_is_killed(project: Project) -> None:
