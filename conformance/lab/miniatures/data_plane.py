@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 from conformance.model.policy import Direction, Operator
@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 
 _EVERY_PORT = range(65536)
 _NETWORKS = {4: "0.0.0.0/0", 6: "::/0"}
-# The same few addresses are looked up for every flow of every reading.
+# The same few addresses are looked up for every flow of every reading, and are in the tables again after every event.
 _ip = lru_cache(maxsize=4096)(ipaddress.ip_address)
+_network = lru_cache(maxsize=4096)(partial(ipaddress.ip_network, strict=False))
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,22 +121,22 @@ def _ranges(rule: Rule, namespace: str, world: World, *, split: bool) -> Iterato
             if split and owner is None:
                 for pod in world.pods.values():
                     for address in pod.addresses if _alive(pod) else ():
-                        ip = ipaddress.ip_address(address)
+                        ip = _ip(address)
                         if ip in within and not any(ip in hole for hole in without):
-                            yield ipaddress.ip_network(address), (), pod
+                            yield _network(address), (), pod
 
 
 def _peer_ranges(peer: Peer | None, namespace: str, world: World) -> Iterator[tuple]:  # type: ignore[type-arg]
     if peer is None:
         for network in _NETWORKS.values():
-            yield ipaddress.ip_network(network), (), None
+            yield _network(network), (), None
     elif peer.ip_block is not None:
-        holes = tuple(ipaddress.ip_network(text, strict=False) for text in peer.ip_block.excepts)
-        yield ipaddress.ip_network(peer.ip_block.cidr, strict=False), holes, None
+        holes = tuple(_network(text) for text in peer.ip_block.excepts)
+        yield _network(peer.ip_block.cidr), holes, None
     else:
         for pod in peer_pods(peer, namespace, world):
             for address in pod.addresses:
-                yield ipaddress.ip_network(address), (), pod
+                yield _network(address), (), pod
 
 
 def _is_peer(peer: Peer, pod: Pod, namespace: str, world: World) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from conformance.lab.miniatures.data_plane import DataPlane
 from conformance.lab.miniatures.defect import as_it_is
@@ -38,6 +38,14 @@ class Seen:
     early_of: str = ""
 
 
+class Carried(NamedTuple):
+    """The packets that a flow may be, and whether it passed."""
+
+    flow: Flow
+    packets: Sequence[Packet]
+    passed: bool
+
+
 class _Rightly:
     """What a plugin without a defect makes of one reading: its tables, and the packets with what these say of them. Made once for all that have one."""
 
@@ -47,17 +55,33 @@ class _Rightly:
         self._seen = seen
         self._routes = arena.routes
 
-    @property
-    def tables(self) -> Tables:
-        return self._plane.tables
+    @cached_property
+    def carried(self) -> Sequence[Carried]:
+        """All that arrives somewhere, if it is let through."""
+        every = (Carried(flow, self._routes.packets(flow), passed) for flow, passed in self._seen.passed.items())
+        return [each for each in every if each.packets]
+
+    def concerned(self, tables: Tables) -> Sequence[Carried]:
+        """Return what meets a table that is not as it must be."""
+        right = self._plane.tables
+        wrong = [end for end in tables.keys() | right.keys() if tables.get(end) != right.get(end)]
+        return [
+            self.carried[number] for number in sorted({number for end in wrong for number in self._at.get(end, ())})
+        ]
 
     @cached_property
-    def packets(self) -> Mapping[Flow, Sequence[Packet]]:
-        return {flow: self._routes.packets(flow) for flow in self._seen.passed}
+    def _at(self) -> Mapping[tuple[str, Direction], Sequence[int]]:
+        """Where in `carried` that stands which meets the table of an address and a direction."""
+        found: dict[tuple[str, Direction], list[int]] = {}
+        for number, each in enumerate(self.carried):
+            for packet in each.packets:
+                found.setdefault((packet.source, Direction.EGRESS), []).append(number)
+                found.setdefault((packet.destination, Direction.INGRESS), []).append(number)
+        return found
 
     @cached_property
     def _known(self) -> Mapping[Direction, Mapping[int, bool]]:
-        packets = [packet for each in self.packets.values() for packet in each]
+        packets = [packet for each in self.carried for packet in each.packets]
         return {way: {id(each): self._plane.lets(each, way) for each in packets} for way in Direction}
 
     @cached_property
@@ -99,18 +123,12 @@ class Recording:
         if number not in self._rightly:
             self._rightly[number] = _Rightly(seen, arena)
         rightly = self._rightly[number]
-        if self._is_right(arena, rightly, defect):
+        if defect.sees is not as_it_is or seen.early_of:
+            again = arena.seen_again(seen)
+            return frozenset(flow for flow, passed in seen.passed.items() if again[flow] is not passed)
+        if arena.known is arena.state and (defect.shows_in_tables or not arena.state.policies):
             return frozenset()
-        by_packets = defect.sees is as_it_is and not seen.early_of
-        again = arena.carried(rightly) if by_packets else arena.seen_again(seen)
-        return frozenset(flow for flow, passed in seen.passed.items() if again[flow] is not passed)
-
-    def _is_right(self, arena: _Replayed, rightly: _Rightly, defect: Defect) -> bool:
-        """Tell whether nothing can be seen otherwise: the tables are those that a plugin without a defect has, and are all that matters."""
-        if not defect.shows_in_tables:
-            unseen = defect.sees is as_it_is and not defect.open_at_start
-            return unseen and not (arena.state.policies or arena.known.policies)
-        return arena.known is arena.state or arena.tables == rightly.tables
+        return arena.carried_otherwise(rightly)
 
 
 class RecordingTarget(PerfectTarget):
@@ -152,14 +170,14 @@ class _Replayed(PerfectArena):
 
     hear = PerfectArena._event  # noqa: SLF001 -- the one way in for all events
 
-    def carried(self, rightly: _Rightly) -> Mapping[Flow, bool]:
-        """Tell of the flows of a reading whether they get through."""
+    def carried_otherwise(self, rightly: _Rightly) -> frozenset[Flow]:
+        """Return the flows of a reading that get through here and must not, or must and do not."""
         lets = rightly.lets if self._known is self._state and self._defect.where is None else self._lets
         carries = self._defect.carries
-        return {
-            flow: bool(packets) and all(carries(lets, packet) for packet in packets)
-            for flow, packets in rightly.packets.items()
-        }
+        tried = rightly.concerned(self._plane.tables) if self._defect.shows_in_tables else rightly.carried
+        return frozenset(
+            flow for flow, packets, passed in tried if all(carries(lets, packet) for packet in packets) is not passed
+        )
 
     @property
     def routes(self) -> Routes:
@@ -177,10 +195,6 @@ class _Replayed(PerfectArena):
     @property
     def known(self) -> State:
         return self._known
-
-    @property
-    def tables(self) -> Tables:
-        return self._plane.tables
 
 
 def _passed(seen: Observation) -> bool:
