@@ -180,7 +180,7 @@ def _netns(_: TargetOptions, name: str) -> Target:
         return NetnsTarget()
     from conformance.lab.miniatures.registry import in_a_kernel  # noqa: PLC0415 -- as above
 
-    return NetnsTarget(name, in_a_kernel(name).hears)
+    return NetnsTarget(name, *in_a_kernel(name))
 
 
 def _kubernetes(options: TargetOptions, _: str) -> Target:

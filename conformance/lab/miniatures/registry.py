@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from conformance.errors import UsageError
-from conformance.lab.miniatures.defect import NONE
+from conformance.lab.miniatures.defect import NONE, rightly
 from conformance.lab.miniatures.defects import (
     ip_blocks,
     limits,
@@ -17,14 +17,14 @@ from conformance.lab.miniatures.defects import (
     whole_policies,
 )
 from conformance.lab.miniatures.disturbances import DISTURBANCES
-from conformance.lab.miniatures.late_plane import Slowness
+from conformance.lab.miniatures.late_plane import Late, Slowness
 from conformance.lab.miniatures.perfect import PerfectTarget
 from conformance.lab.miniatures.slow import SlowTarget
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from conformance.lab.miniatures.defect import Defect
+    from conformance.lab.miniatures.defect import Defect, Hears
 
 _MODULES = (ip_blocks, ports, named_ports, whole_policies, selectors, memory, paths, limits)
 #: Every defect by its name, sorted by class.
@@ -58,13 +58,20 @@ def make(name: str) -> PerfectTarget:
     )
 
 
-def in_a_kernel(name: str) -> Defect:
-    """Return a defect that a lab with real packets can have too: one of what its rules are made of; UsageError for any other name."""
+def in_a_kernel(name: str) -> tuple[Hears, float]:
+    """Return what a lab with real packets can be made to do wrong: what its rules are made of, and by how many seconds they are late.
+
+    UsageError for a name of anything else.
+    """
+    first, plus, rest = name.partition("+")
+    slowness = Slowness.named(first)
+    if slowness is not None and slowness.late is Late.CHANGES:
+        return (in_a_kernel(rest)[0] if plus else rightly), slowness.seconds
     found = DEFECTS.get(name)
     if found is None or not found.shows_in_tables or found.where is not None:
         able = [each.name for each in DEFECTS.values() if each.shows_in_tables and each.where is None]
         raise UsageError(
             f"netns cannot have a defect called {name!r}",
-            hint=f"it can have {len(able)} of those that `score --list` names, such as {min(able)}",
+            hint=f"it can have {len(able)} of those that `score --list` names, such as {min(able)}, and be late, as slow-2s or slow-2s+{min(able)}",
         )
-    return found
+    return found.hears, 0.0

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from conformance.lab.miniatures.defect import Hears
+    from conformance.lab.netns.compile import NodeRules
     from conformance.lab.netns.control import Keeper
     from conformance.model.case import Action, Change
     from conformance.model.flow import Flow
@@ -238,8 +239,11 @@ class NetnsArena:
             rules = compile_rules(known.world, known.policies.values())
         except ValueError as error:  # the loader of case files lets none of these through
             raise ActionFailed("a policy has an address that is none", causes=[str(error)]) from error
-        self._machines.enforce(rules)
+        self._put_in_force(rules)
         self._state, self._known = state, known
+
+    def _put_in_force(self, rules: Mapping[int, NodeRules]) -> None:
+        self._machines.enforce(rules)
 
     def _add_nodes(self, nodes: Sequence[Node]) -> None:
         for node in range(len(nodes)):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -23,22 +24,28 @@ if TYPE_CHECKING:
     from conformance.runner.timeouts import Clock
 
 
+#: Rules are in force when a change returns, so holds are short. What may take long is a packet, where others keep the machine busy.
+_AT_ONCE = Timeouts(
+    settle=20.0, labels=20.0, connect=30.0, hold=0.0, quiet=0.0, watch=0.5, probe_floor=0.05, probe_ceiling=1.0
+)
+_LATE = replace(_AT_ONCE, hold=Timeouts().hold, quiet=Timeouts().quiet)
+
+
 class NetnsTarget:
     """A target as `runner.target.Target` describes it. Nothing is started before the first arena is opened.
 
-    With `hears` it has a defect, called `name`: rules are made of what that makes of each event, and not of what is so.
+    With `hears` it has a defect, called `name`: rules are made of what that makes of each event, and not of what is so. With `late` they are in force
+    only so many seconds after a change.
     """
 
-    at_once: ClassVar[bool] = True
     clock: ClassVar[Clock] = SystemClock()
-    #: Rules are in force when a change returns, so holds are short. What may take long is a packet, where others keep the machine busy.
-    timeouts: ClassVar[Timeouts] = Timeouts(
-        settle=20.0, labels=20.0, connect=30.0, hold=0.0, quiet=0.0, watch=0.5, probe_floor=0.05, probe_ceiling=1.0
-    )
 
-    def __init__(self, name: str = "", hears: Hears = rightly) -> None:
+    def __init__(self, name: str = "", hears: Hears = rightly, late: float = 0.0) -> None:
         self._name = name
         self._hears = hears
+        self._late = late
+        self.at_once = not late
+        self.timeouts = _LATE if late else _AT_ONCE
         self._keeper: Keeper | None = None
         self._arenas: dict[str, NetnsArena] = {}
 
@@ -57,8 +64,7 @@ class NetnsTarget:
         )
 
     def open_arena(self, world: World, name: str) -> NetnsArena:
-        from conformance.lab.netns.arena import NetnsArena  # noqa: PLC0415 -- pyroute2 takes long to import
-        from conformance.lab.netns.control import Keeper  # noqa: PLC0415 -- as above
+        from conformance.lab.netns.control import Keeper  # noqa: PLC0415 -- pyroute2 takes long to import
 
         self._arenas = {each: arena for each, arena in self._arenas.items() if not arena.closed}
         if name in self._arenas:
@@ -67,7 +73,7 @@ class NetnsTarget:
             if self._keeper is None or not self._keeper.alive:
                 self._stop_keeper()
                 self._keeper = Keeper()
-            arena = self._arenas[name] = NetnsArena(self._keeper, name, self._hears)
+            arena = self._arenas[name] = self._made(self._keeper, name)
         except LabFault as fault:
             raise unavailable(fault) from fault
         try:
@@ -88,6 +94,16 @@ class NetnsTarget:
         for arena in self._arenas.values():
             arena.close()
         self._stop_keeper()
+
+    def _made(self, keeper: Keeper, name: str) -> NetnsArena:
+        from conformance.lab.netns.arena import NetnsArena  # noqa: PLC0415 -- pyroute2 takes long to import
+        from conformance.lab.netns.late import LateNetnsArena  # noqa: PLC0415 -- as above
+
+        return (
+            LateNetnsArena(keeper, name, self._hears, self._late)
+            if self._late
+            else NetnsArena(keeper, name, self._hears)
+        )
 
     def _stop_keeper(self) -> None:
         if self._keeper is not None:
