@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from conformance.cluster import manifests, reproduce
+from conformance.cluster.agents import Roll
 from conformance.cluster.client import CONFLICT, NOT_FOUND, ApiError, failing_as, namespace_path, policy_path
 from conformance.cluster.kubeconfig import kubectl_words
 from conformance.cluster.namespaces import ask_to_go, await_gone, delete_all
@@ -69,6 +70,7 @@ class KubernetesArena:
         self._pods = Pods(api, setting, options.timeouts)
         self._ended = EndedPods(self._pods)
         self._restart: Restart | None = None
+        self._roll = Roll(api)
         self._outside = Outside(options, setting, towards)
         self._prober = Prober(self._names.unique, self._open_stream)
 
@@ -175,6 +177,9 @@ class KubernetesArena:
 
     def still_away(self) -> Sequence[str]:
         return self._restart.left() if self._restart else ()
+
+    def agents(self) -> Mapping[str, str]:
+        return self._roll.call()
 
     def probe(self, flows: Sequence[Flow], timeout: float) -> Mapping[Flow, Observation]:
         return self._prober.probe(self._world, flows, timeout)

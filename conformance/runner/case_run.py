@@ -78,6 +78,7 @@ class CaseRun:
     def run(self) -> CaseResult:
         """Run it. Errors of the target make the verdict `error`; only a bug of the suite raises."""
         began = self._clock.now()
+        agents = self._arena.agents()
         verdict, reason, hint = Verdict.ERROR, "", ""
         try:
             reason = self._prepare() or self._run_steps()
@@ -89,6 +90,12 @@ class CaseRun:
             if not reason:
                 verdict = case_verdict(cell for step in self._steps for cell in step.findings)
             verdict = self._clean_up(verdict)
+        if (
+            verdict is Verdict.FAIL
+            and not self._case.disruptive
+            and (befell := reasons.befell(agents, self._arena.agents()))
+        ):
+            verdict, reason = Verdict.ERROR, befell
         if verdict is Verdict.ERROR and not reason:
             reason = reasons.unknown(self._steps)
         seconds = self._clock.now() - began

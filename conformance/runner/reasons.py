@@ -37,6 +37,14 @@ def suite_disagrees(step: Step, expected: Mapping[Flow, bool], differing: Sequen
     )
 
 
+def befell(before: Mapping[str, str], after: Mapping[str, str]) -> str:
+    """Say which of the implementation's agents somebody took away or replaced while the case ran; nothing where nobody did."""
+    gone = sorted(node for node, agent in before.items() if after.get(node) != agent)
+    if not gone:
+        return ""
+    return f"something is not as it must be, but somebody replaced or removed the implementation's agent on {', '.join(gone)} while the case ran"
+
+
 def unknown(steps: Sequence[StepResult]) -> str:
     unknown = [cell for step in steps for cell in step.findings if cell.verdict is CellVerdict.UNKNOWN]
     first = unknown[0]

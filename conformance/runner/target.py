@@ -75,6 +75,12 @@ class Arena(Protocol):
     def still_away(self) -> Sequence[str]:
         """Return what has not come back since `restart_implementation`, each in words; nothing once all is ready again."""
 
+    def agents(self) -> Mapping[str, str]:
+        """Return what enforces policies, by where it runs, each with an id that it keeps until somebody replaces it; nothing where that is not known.
+
+        One that ends by itself and is started again keeps it.
+        """
+
     def probe(self, flows: Sequence[Flow], timeout: float) -> Mapping[Flow, Observation]:
         """Try every flow at once, each with a new socket, and prove in the same batch that every server lives.
 

@@ -119,6 +119,9 @@ class PerfectArena:
     def still_away(self) -> Sequence[str]:
         return ()
 
+    def agents(self) -> Mapping[str, str]:
+        return {}
+
     def probe(self, flows: Sequence[Flow], timeout: float) -> Mapping[Flow, Observation]:
         self._readings += 1
         dropped, sees = Observation(Observed.DROPPED, timeout), self._defect.sees

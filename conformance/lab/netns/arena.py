@@ -189,6 +189,9 @@ class NetnsArena:
     def still_away(self) -> Sequence[str]:
         return ()
 
+    def agents(self) -> Mapping[str, str]:
+        return {}
+
     def probe(self, flows: Sequence[Flow], timeout: float) -> Mapping[Flow, Observation]:
         return self._prober.probe(self.world, flows, timeout)
 

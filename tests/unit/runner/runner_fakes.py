@@ -69,6 +69,8 @@ class Script:
     reading_seconds: float = 0.0
     #: How long a restart of the implementation takes.
     away_seconds: float = 0.0
+    #: The implementation's agents by their nodes; each time that it is asked for, the first of what is left.
+    agents: list[dict[str, str]] = field(default_factory=list)
     unsupported: dict[str, str] = field(default_factory=dict)
     log: list[tuple[Any, ...]] = field(default_factory=list)
     arenas: list[ScriptedArena] = field(default_factory=list)
@@ -128,6 +130,9 @@ class ScriptedArena(PerfectArena):
 
     def still_away(self) -> Sequence[str]:
         return ("the pod of worker-1 is not ready",) if self.target.clock.now() < self.back_at else ()
+
+    def agents(self) -> Mapping[str, str]:
+        return self.script.agents.pop(0) if self.script.agents else {}
 
     def probe(self, flows: Sequence[Flow], timeout: float) -> Mapping[Flow, Observation]:
         self.script.log.append(("probe", tuple(flows), timeout))

@@ -779,3 +779,34 @@ def test_what_the_target_cannot_bring_about_is_unsupported(
     assert (result.verdict, result.reason) == (Verdict.UNSUPPORTED, "no address of 97 pods was given to a new pod")
     assert session.run(case(DENY)).verdict is Verdict.PASS
     assert len(script.arenas) == 1
+
+
+BOTH = {"worker-1": "a", "worker-2": "b"}
+
+
+@pytest.mark.parametrize("after", [{"worker-1": "a"}, {"worker-1": "a", "worker-2": "another"}, {}])
+def test_an_implementation_whose_agents_somebody_took_away_is_not_accused(
+    session: Session, script: Script, case: Callable[..., Case], after: dict[str, str]
+) -> None:
+    script.lenses = [lambda *_: ALLOWED]
+    script.agents = [BOTH, after]
+    result = session.run(case(DENY))
+    assert result.verdict is Verdict.ERROR
+    assert "the implementation's agent on " in result.reason
+    assert "worker-2" in result.reason
+
+
+@pytest.mark.parametrize("agents", [[BOTH, BOTH], [{}, {}], [{}, BOTH]])
+def test_one_that_was_left_alone_is(
+    session: Session, script: Script, case: Callable[..., Case], agents: list[dict[str, str]]
+) -> None:
+    script.lenses = [lambda *_: ALLOWED]
+    script.agents = agents
+    assert session.run(case(DENY)).verdict is Verdict.FAIL
+
+
+def test_agents_that_were_replaced_matter_only_where_something_is_wrong(
+    session: Session, script: Script, case: Callable[..., Case]
+) -> None:
+    script.agents = [BOTH, {}]
+    assert session.run(case(DENY)).verdict is Verdict.PASS
