@@ -23,6 +23,8 @@ CONTAINER = str(Container.AGENT)
 PROBE_COMMAND = ("python3", "-u", AGENT_PATH, "probe")
 
 _NOBODY = 65534
+#: Seconds after which a probe pod ends, whoever forgot it. No run takes so long.
+_DEADLINE = 24 * 3600
 _HOSTNAME_LABEL = "kubernetes.io/hostname"
 _PENDING_GATE = f"{MANAGED_BY}/pending"
 
@@ -130,13 +132,14 @@ def pod(each: Pod, setting: Setting, from_start: Sequence[str] = ()) -> dict[str
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {"name": each.name, "labels": {**each.labels, RUN_LABEL: setting.names.run}},
-        "spec": spec,
+        "spec": {**spec, "activeDeadlineSeconds": _DEADLINE},
     }
 
 
 def deployment(each: Pod, setting: Setting, from_start: Sequence[str] = ()) -> dict[str, Any]:
     """Return a Deployment whose only replica is a probe pod. It knows its pod by a label that no case changes."""
     alone = pod(each, setting, from_start)
+    spec = {key: value for key, value in alone["spec"].items() if key != "activeDeadlineSeconds"}  # not for Deployments
     mark = {POD_LABEL: each.name}
     labels = {**alone["metadata"]["labels"], **mark}
     return {
@@ -146,7 +149,7 @@ def deployment(each: Pod, setting: Setting, from_start: Sequence[str] = ()) -> d
         "spec": {
             "replicas": 1,
             "selector": {"matchLabels": mark},
-            "template": {"metadata": {"labels": labels}, "spec": alone["spec"]},
+            "template": {"metadata": {"labels": labels}, "spec": spec},
         },
     }
 
@@ -162,7 +165,7 @@ def _container(each: Pod, setting: Setting, name: Container, from_start: Sequenc
         "ports": _ports(servers),
         **(_readiness(each.readiness[0]) if each.readiness and name is Container.AGENT else {}),
         "volumeMounts": [{"name": "agent", "mountPath": "/netpol", "readOnly": True}],
-        "resources": {"requests": {"cpu": "10m", "memory": "32Mi"}},
+        "resources": {"requests": {"cpu": "10m", "memory": "32Mi"}, "limits": {"cpu": "1", "memory": "128Mi"}},
         "securityContext": {
             "allowPrivilegeEscalation": False,
             "readOnlyRootFilesystem": True,

@@ -165,7 +165,21 @@ def test_a_deployment_knows_its_pod_by_a_label_that_is_no_case_s() -> None:
     assert made["spec"]["selector"] == {"matchLabels": {"netpol-conformance/pod": "a"}}
     assert made["spec"]["template"] == {
         "metadata": {"labels": {**alone["metadata"]["labels"], "netpol-conformance/pod": "a"}},
-        "spec": alone["spec"],
+        "spec": {key: value for key, value in alone["spec"].items() if key != "activeDeadlineSeconds"},
+    }
+
+
+def test_a_probe_pod_takes_little_can_do_little_and_ends_some_day() -> None:
+    spec = manifests.pod(Pod("x", "a", {}, SERVERS), SETTING)["spec"]
+    (container,) = spec["containers"]
+    assert spec["automountServiceAccountToken"] is False
+    assert spec["activeDeadlineSeconds"] == 24 * 3600
+    assert spec["securityContext"]["runAsNonRoot"] is True
+    assert container["resources"]["limits"] == {"cpu": "1", "memory": "128Mi"}
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
     }
 
 
