@@ -99,7 +99,8 @@ def run(
             elif kinds and wait_for(lambda: process.poll() is not None or lines(report), 1.0):
                 _befall(scene, kinds, done)
                 wait_for(lambda: process.poll() is not None, scene.random.uniform(2.0, 12.0))
-    scene.put_right()
+                scene.put_right()
+    scene.put_right(everything=True)
     cleaned = subprocess.run(
         [*_CLI, "cleanup", f"--context={given.context}", f"--run={scene.run}"],
         text=True,

@@ -30,7 +30,8 @@ class Scene:
     proxy: ApiProxy
     run: str
     random: random.Random
-    undo: list[Callable[[], object]] = field(default_factory=list)
+    #: What puts things right again, each with the moment from which on it does.
+    undo: list[tuple[float, Callable[[], object]]] = field(default_factory=list)
 
     def kubectl(self, *arguments: str, check: bool = True) -> str:
         done = subprocess.run(
@@ -69,9 +70,15 @@ class Scene:
             if (role in each["metadata"]["labels"]) is control_plane
         ]
 
-    def put_right(self) -> None:
-        while self.undo:
-            self.undo.pop()()
+    def later(self, seconds: float, undo: Callable[[], object]) -> None:
+        self.undo.append((time.monotonic() + seconds, undo))
+
+    def put_right(self, *, everything: bool = False) -> None:
+        """Put right whose time has come, or everything."""
+        due = [each for each in self.undo if everything or each[0] <= time.monotonic()]
+        for each in due:
+            self.undo.remove(each)
+            each[1]()
 
 
 def streams_cut(scene: Scene) -> None:
@@ -106,7 +113,7 @@ def pod_killed(scene: Scene) -> None:
 
 def kubelet_stopped(scene: Scene) -> None:
     node = scene.a_worker()
-    scene.undo.append(lambda: scene.on(node, "systemctl start kubelet"))
+    scene.later(30, lambda: scene.on(node, "systemctl start kubelet"))
     scene.on(node, "systemctl stop kubelet")
 
 
@@ -122,7 +129,7 @@ def agent_restarted(scene: Scene) -> None:
 
 
 def agent_gone(scene: Scene) -> None:
-    """For good, until it is put right after the run."""
+    """For as long as a case may take, and longer."""
     namespace, name = _implementation(scene)
 
     def select(value: str | None) -> None:
@@ -133,7 +140,7 @@ def agent_gone(scene: Scene) -> None:
         select(None)
         scene.kubectl("rollout", "status", "daemonset", "-n", namespace, name, "--timeout=180s", check=False)
 
-    scene.undo.append(back)
+    scene.later(60, back)
     select("yes")
 
 
@@ -144,14 +151,14 @@ def namespace_stuck(scene: Scene) -> None:
         raise NothingThere("no namespaces")
     name = scene.random.choice(found)["metadata"]["name"]
     held = [json.dumps({"metadata": {"finalizers": each}}) for each in ([_STUCK], None)]
-    scene.undo.append(lambda: scene.kubectl("patch", "namespace", name, "--type=merge", "-p", held[1], check=False))
+    scene.later(60, lambda: scene.kubectl("patch", "namespace", name, "--type=merge", "-p", held[1], check=False))
     scene.kubectl("patch", "namespace", name, "--type=merge", "-p", held[0])
     scene.kubectl("delete", "namespace", name, "--wait=false")
 
 
 def dns_down(scene: Scene) -> None:
     scale = ("scale", "deployment", "-n", "kube-system", "coredns")
-    scene.undo.append(lambda: scene.kubectl(*scale, "--replicas=2"))
+    scene.later(60, lambda: scene.kubectl(*scale, "--replicas=2", check=False))
     scene.kubectl(*scale, "--replicas=0")
 
 
