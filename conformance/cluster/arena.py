@@ -20,6 +20,7 @@ from conformance.cluster.waiting import retried, until_none_left
 from conformance.errors import ActionFailed, ArenaFailed, ProbeFailed
 from conformance.model.case import ApplyPolicy, DeleteNamespace, DeletePolicy, LabelNamespace, LabelPod
 from conformance.model.flow import reached_at
+from conformance.model.matrix import Observed
 from conformance.model.state import State
 from conformance.model.world import IPFamily, Phase, Protocol, ServiceType, World, address_in, family_of
 from conformance.runner.probing import Prober
@@ -182,7 +183,10 @@ class KubernetesArena:
         return self._roll.call()
 
     def probe(self, flows: Sequence[Flow], timeout: float) -> Mapping[Flow, Observation]:
-        return self._prober.probe(self._world, flows, timeout)
+        seen = self._prober.probe(self._world, flows, timeout)
+        if any(each.observed is Observed.FAILED for each in seen.values()):
+            self._pods.miss(self._world.running)
+        return seen
 
     def early(self, ref: str) -> Mapping[Flow, Early]:
         return self._prober.early(self._world, self._world.pods[ref])

@@ -10,6 +10,7 @@ from conformance.cluster import diagnosis, manifests
 from conformance.cluster.client import FORBIDDEN, ApiError, deployment_path, failing_as, namespace_path
 from conformance.cluster.naming import POD_LABEL, RUN_LABEL
 from conformance.cluster.waiting import retried, until_none_left
+from conformance.errors import ProbeFailed
 from conformance.model.world import Phase
 
 if TYPE_CHECKING:
@@ -78,6 +79,26 @@ class Pods:
             raise self._failure(left, found, kind)
         self._real_names |= {pod.ref: found[pod.ref]["metadata"]["name"] for pod in pods}
         return {pod.ref: _placed(found[pod.ref]) for pod in pods}
+
+    def miss(self, pods: Sequence[Pod]) -> None:
+        """Raise ProbeFailed where pods are gone that nobody of this run deleted. One that crashes is still there, and so is one whose node is."""
+        try:
+            there = self._all({pod.namespace for pod in pods})
+        except ApiError:
+            return  # who cannot be asked says nothing of them
+        gone = [pod.ref for pod in pods if not self._is_there(pod, there.get(pod.ref, {}))]
+        if gone:
+            raise ProbeFailed(
+                f"{len(gone)} probe pod{'s are' if len(gone) > 1 else ' is'} gone that this run did not delete: {', '.join(gone[:_MOST_CAUSES])}",
+                hint="somebody deleted or evicted them, or their namespace: this says nothing about policies",
+            )
+
+    def _is_there(self, pod: Pod, found: Mapping[str, Any]) -> bool:
+        return (
+            bool(found)
+            and found["metadata"]["name"] == self.real_name(pod)
+            and found["status"].get("phase") == Phase.RUNNING
+        )
 
     def delete(self, pod: Pod, kind: type[ConformanceError]) -> None:
         """Delete a pod and wait until it is gone."""

@@ -85,7 +85,8 @@ class Arena(Protocol):
         """Try every flow at once, each with a new socket, and prove in the same batch that every server lives.
 
         `timeout` is how many seconds a silent flow is given. A flow that did not pass and whose server did not prove itself
-        alive is `failed`, and so is one whose source's stream could not be used; no error is raised for either.
+        alive is `failed`, and so is one whose source's stream could not be used; no error is raised for either. ProbeFailed where a pod is gone
+        that nobody of this run deleted: then nothing that is read says anything.
         """
 
     def early(self, ref: str) -> Mapping[Flow, Early]:

@@ -11,7 +11,7 @@ from conformance.cluster.manifests import Setting
 from conformance.cluster.naming import Names
 from conformance.cluster.options import ClusterTimeouts, Workload
 from conformance.cluster.pods import Pods
-from conformance.errors import ActionFailed
+from conformance.errors import ActionFailed, ProbeFailed
 from conformance.model.world import Phase, Pod
 
 if TYPE_CHECKING:
@@ -120,3 +120,21 @@ def test_a_pod_that_does_not_go_is_told_to_who_needs_its_name(server: FakeServer
     made.ask_to_go(A, ActionFailed)
     with pytest.raises(ActionFailed, match="pod x/a is still there 0 s after it was deleted"):
         made.create(A, ActionFailed)
+
+
+@pytest.mark.parametrize(
+    "found", [[], [there("a", ends=True)], [there("a", phase="Failed")], [there("b")]],
+    ids=["deleted", "about to go", "evicted", "another"],
+)  # fmt: skip
+def test_a_pod_that_somebody_took_away_is_missed(server: FakeServer, api: Api, found: list[dict[str, Any]]) -> None:
+    server.answer(f"GET {PODS}", 200, {"items": found})
+    with pytest.raises(ProbeFailed, match="1 probe pod is gone that this run did not delete: x/a"):
+        pods(api, Workload.POD).miss([A])
+
+
+def test_one_that_is_there_is_not_nor_is_any_where_nobody_answers(server: FakeServer, api: Api) -> None:
+    made = pods(api, Workload.POD)
+    server.answer(f"GET {PODS}", 200, {"items": [there("a")]})
+    made.miss([A])
+    server.answer(f"GET {PODS}", 403, {"kind": "Status", "message": "forbidden"})
+    made.miss([A])
