@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from conformance.errors import ArenaFailed, ConformanceError, UsageError
+from conformance.errors import ArenaFailed, ConformanceError, TargetUnavailable, UsageError
 from conformance.model.case import FEATURES, Tier
 from conformance.model.default_world import default_world
 from conformance.model.verdict import CaseResult, Verdict
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 #: After so many arenas in a row that did not come up the run ends: the target is at fault, not chance.
 _FAILURES_IN_A_ROW = 2
+#: Seconds from one try to bring up an arena to the next.
+_PAUSE = 5.0
 
 
 _REPORT_IT = "this is a bug, please report it with the traceback that the log of the run has"
@@ -108,6 +110,7 @@ class Session:
         self._learnt = Learnt()
         self._slowest: float | None = None
         self._opened = 0
+        self._came_up = False
         self._failures = 0
         self._enforces = False
         self._doubtful = False
@@ -161,10 +164,8 @@ class Session:
 
     def _usable_arena(self) -> _InUse:
         if self._in_use is None:
-            self._opened += 1
-            self._progress("bringing up the probe pods")
             self._failures += 1
-            arena = self._target.open_arena(self._world, f"{self._name}-{self._opened}")
+            arena = self._opened_arena()
             self._failures = 0
             self._doubtful = False
             self._in_use = _InUse(
@@ -173,6 +174,22 @@ class Session:
                 None if self._target.at_once else Barrier(arena, self._learnt),
             )
         return self._in_use
+
+    def _opened_arena(self) -> Arena:
+        """Bring up an arena. Where one came up before, what keeps another from it may pass, such as an API server that is restarted."""
+        began = self._target.clock.now()
+        while True:
+            self._opened += 1
+            self._progress("bringing up the probe pods")
+            try:
+                arena = self._target.open_arena(self._world, f"{self._name}-{self._opened}")
+            except (ArenaFailed, TargetUnavailable):
+                if not self._came_up or self._target.clock.now() - began + _PAUSE > self._timeouts.connect:
+                    raise
+            else:
+                self._came_up = True
+                return arena
+            self._target.clock.sleep(_PAUSE)
 
     def _give_up(self) -> None:
         given_up, self._in_use = self._in_use, None

@@ -640,14 +640,25 @@ def test_an_arena_that_does_not_come_up_is_an_error_and_two_in_a_row_end_the_run
         session.run(deny)
 
 
-def test_arenas_that_fail_now_and_then_do_not_end_the_run(
-    session: Session, deny: Case, next_case: Case, script: Script
+@pytest.mark.parametrize("failure", [ArenaFailed("no pods"), TargetUnavailable("the nodes cannot be listed")])
+def test_where_an_arena_came_up_before_another_is_tried_for_a_while(
+    session: Session, deny: Case, next_case: Case, script: Script, target: ScriptedTarget, failure: Exception
 ) -> None:
-    failure = ArenaFailed("no pods")
-    script.errors["open_arena"] = [failure, None, failure, None]
+    """Such as while the API server is restarted."""
+    script.errors["open_arena"] = [None, failure, failure, None]
     script.lenses = [stuck]
-    verdicts = [session.run(each).verdict for each in (deny, deny, deny, next_case)]
-    assert verdicts == [Verdict.ERROR, Verdict.FAIL, Verdict.ERROR, Verdict.PASS]
+    verdicts = [session.run(each).verdict for each in (deny, next_case)]
+    assert verdicts == [Verdict.FAIL, Verdict.PASS]
+    assert target.clock.now() >= 10.0
+
+
+def test_but_not_for_ever(session: Session, deny: Case, script: Script) -> None:
+    script.errors["open_arena"] = [None, *[TargetUnavailable("no cluster")] * 99]
+    script.lenses = [stuck]
+    assert session.run(deny).verdict is Verdict.FAIL
+    with pytest.raises(TargetUnavailable):
+        session.run(deny)
+    assert len(script.errors["open_arena"]) > 80
 
 
 def test_a_target_that_is_not_there_ends_the_run_at_once(session: Session, deny: Case, script: Script) -> None:
