@@ -56,7 +56,10 @@ def main() -> int:
         print(f"without faults: {dict(Counter(right.verdicts.values()))}", flush=True)
         while injected.total() < given.faults:
             scene = Scene(given.context, proxy, f"fault{len(outcomes)}", drawn)
-            outcomes.append(run(proxy, given, scene, Path(folder), given.kinds, right.verdicts))
+            try:
+                outcomes.append(run(proxy, given, scene, Path(folder), given.kinds, right.verdicts))
+            finally:
+                scene.put_right(everything=True)
             injected.update(outcomes[-1].injected)
             tell(outcomes[-1], injected.total())
     summary(outcomes, injected)

@@ -125,6 +125,8 @@ def api_server_restarted(scene: Scene) -> None:
 def agent_restarted(scene: Scene) -> None:
     namespace, name = _implementation(scene)
     pods = [each for each in scene.items("pods", "-n", namespace) if _owner(each) == name]
+    if not pods:
+        raise NothingThere("its agents are gone already")
     scene.kubectl("delete", "pod", "-n", namespace, scene.random.choice(pods)["metadata"]["name"], "--wait=false")
 
 
