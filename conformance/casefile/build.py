@@ -52,6 +52,8 @@ if TYPE_CHECKING:
 
 
 _PORT = re.compile(r"[0-9]+/[A-Z]+")
+#: Each is tried between all pods.
+_MOST_PROBED = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +132,12 @@ def _service_ports(source: Source, path: Path, raw: Any) -> None:
             seen.add(port)
         if isinstance(fields.get("targetPort"), str):
             check_port_name(source, (*path, index, "targetPort"), fields["targetPort"])
+
+
+def probed(source: Source, document: CaseDocument) -> None:
+    """Check that not too many ports are probed; problems go to the source."""
+    if sum(len(span(text.partition("/")[0])) for text in document.probe) > _MOST_PROBED:
+        source.complain(("probe",), f"more than {_MOST_PROBED} ports")
 
 
 def case(source: Source, document: CaseDocument, read: Sequence[ReadStep]) -> Case:

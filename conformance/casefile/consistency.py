@@ -42,9 +42,15 @@ _NODE_PORT_FEATURES = ("node-port", "external-client")
 #: What may happen while the implementation is away. More than one would have states in between, which nobody is to judge.
 _MEANWHILE = (ApplyPolicy, DeletePolicy, LabelPod, LabelNamespace)
 
+#: Far beyond what a person can review, and few enough to look at each for each of the others.
+_MOST_ACTIONS, _MOST_ROWS, _MOST_FLOWS = 1000, 2000, 50_000
+
 
 def check(source: Source, case: Case) -> None:
     """Look up what the case covers, and walk through its states; problems go to the source."""
+    if text := _too_much(case):
+        source.complain(("steps",), text)
+        return
     check_covers(source)
     families.check(source, case)
     state = State(default_world())
@@ -62,12 +68,36 @@ def check(source: Source, case: Case) -> None:
         if step.restarts:
             _restart(source, here, case, index)
         if step.expect is not None:
-            _node_ports(source, here, state.world, case)
-            _rows(source, (*here, "expect"), step.expect, families.tried(case, state.world), case)
+            _expected(source, here, step.expect, state.world, case)
     if all(step.expect is None for step in case.steps):
         source.complain(("steps",), "no step says what must be seen: give one an `expect`")
     if case.disruptive and not any(step.restarts for step in case.steps):
         source.complain(("features",), "no step of this case is disruptive: none restarts the implementation")
+
+
+def _too_much(case: Case) -> str:
+    actions = len(case.setup) + sum(len(step.actions) for step in case.steps)
+    rows = sum(len(step.expect.allow) + len(step.expect.deny) for step in case.steps if step.expect)
+    if actions > _MOST_ACTIONS or rows > _MOST_ROWS:
+        return f"{actions} actions and {rows} rows: a case has at most {_MOST_ACTIONS} and {_MOST_ROWS}"
+    return ""
+
+
+def _expected(source: Source, path: Path, expect: Expectation, world: World, case: Case) -> None:
+    if (count := _most_flows(world, case)) > _MOST_FLOWS:
+        source.complain(path, f"this step may try {count} flows: at most {_MOST_FLOWS} are tried")
+        return
+    _node_ports(source, path, world, case)
+    _rows(source, (*path, "expect"), expect, families.tried(case, world), case)
+
+
+def _most_flows(world: World, case: Case) -> int:
+    """Return how many flows a step can have at most, without making them."""
+    owners = [each.servers for each in world.pods.values()] + [each.servers for each in world.endpoints.values()]
+    probe = {*case.probe}
+    served = sum((each.port, each.protocol) in probe for servers in owners for each in servers)
+    forwarded = sum(len(service.ports) for service in world.services.values())
+    return len(owners) * (served + forwarded) * max(1, len(case.families))
 
 
 def _node_ports(source: Source, path: Path, world: World, case: Case) -> None:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _FOLDER = "_coverage"
 _DEFECTS = "defect"
+#: What was probably meant is looked for so often: it takes long.
+_MOST_COMPARED = 50
 
 
 def check_covers(source: Source) -> None:
@@ -32,7 +34,8 @@ def check_covers(source: Source) -> None:
         if name not in known:
             problem = f"there is no list {name!r}, only {', '.join(known)}{meant(name, known)}"
         elif key not in (keys := [row.key for row in known[name].rows]):
-            problem = f"the list {name} has no row {key!r}{meant(key, keys)}"
+            near = meant(key, keys) if index < _MOST_COMPARED else ""
+            problem = f"the list {name} has no row {key!r}{near}"
         else:
             continue
         source.complain(("covers", index), problem)

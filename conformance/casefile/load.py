@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -13,6 +14,8 @@ from conformance.casefile.packaged import SUFFIXES, shown
 from conformance.casefile.source import Problem, parse, read
 from conformance.casefile.table import expand
 from conformance.errors import CaseFileError, UsageError
+from conformance.files import leads_out
+from conformance.model.source import Location
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
     from conformance.model.case import Case
 
 D = TypeVar("D", bound=BaseModel)
+_OUTSIDE = "cannot be read: a link out of the folder that was named; name the file itself"
 
 
 def load_file(file: Path, shown_as: str | None = None) -> tuple[Case, ...]:
@@ -56,27 +60,39 @@ def load_cases(files: Iterable[Path]) -> tuple[Case, ...]:
 
 
 def find(paths: Sequence[Path]) -> Iterator[Path]:
-    """Yield case files under folders, and the files named themselves, each once; UsageError for a path that is not there."""
-    seen: set[Path] = set()
+    """Yield case files under folders, and the files named themselves, each once; UsageError for a path that is not there.
+
+    CaseFileError for what is in a folder as a link to somewhere else: who names a folder does not ask for that.
+    """
+    seen: set[str] = set()
     for file in _found(paths):
-        if file.resolve() not in seen:
-            seen.add(file.resolve())
+        if (real := os.path.realpath(file)) not in seen:
+            seen.add(real)
             yield file
 
 
 def _found(paths: Sequence[Path]) -> Iterator[Path]:
     for path in paths:
         if path.is_dir():
-            yield from sorted(
+            files = sorted(
                 file
                 for file in path.rglob("*")
                 if file.suffix in SUFFIXES
                 and not any(part.startswith(("_", ".")) for part in file.relative_to(path).parts)
+                and not file.is_dir()
             )
+            refuse_links_out(files, path)
+            yield from files
         elif path.exists():
             yield path
         else:
             raise UsageError(f"no such file or folder: {path}", hint="give case files, or folders that hold some")
+
+
+def refuse_links_out(files: Iterable[Path], folder: Path) -> None:
+    """Raise CaseFileError for files found in a folder that are links to outside of it."""
+    if problems := [str(Problem(Location(str(each), 1), "", _OUTSIDE)) for each in files if leads_out(each, folder)]:
+        raise CaseFileError(problems)
 
 
 def digest(cases: Iterable[Case]) -> str:
@@ -103,6 +119,8 @@ def _case(source: Source, kind: type[CaseDocument]) -> Iterator[Case]:
     steps = build.steps(source)
     build.things(source, ("world",), source.data.get("world"))
     document = _checked(source, kind)
+    if document is not None:
+        build.probed(source, document)
     if document is not None and not source.problems:
         case = build.case(source, document, steps)
         consistency.check(source, case)

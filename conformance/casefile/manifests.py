@@ -6,10 +6,13 @@ addresses. Workloads stand for one pod each, by their name.
 
 from __future__ import annotations
 
+import ipaddress
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
+from conformance.casefile.load import refuse_links_out
 from conformance.casefile.networkpolicy import network_policy
+from conformance.casefile.shape import found, items
 from conformance.casefile.source import Source, documents, dotted
 from conformance.errors import CaseFileError, UsageError
 from conformance.model.source import Location
@@ -24,7 +27,7 @@ if TYPE_CHECKING:
     from conformance.model.policy import NetworkPolicy
 
 SUFFIXES = (".yaml", ".yml", ".json")
-_DEFAULT = "default"
+_DEFAULT, _LAST_PORT = "default", 65535
 #: Where the template of a workload's pods is.
 _TEMPLATES: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(("Deployment", "ReplicaSet", "StatefulSet", "DaemonSet", "Job"), ("spec", "template")),
@@ -71,7 +74,9 @@ def from_objects(called: str, objects: Iterable[Mapping[str, Any]]) -> Manifests
 def _files(paths: Sequence[Path]) -> Iterator[Path]:
     for path in paths:
         if path.is_dir():
-            yield from sorted(each for each in path.rglob("*") if each.suffix in SUFFIXES and each.is_file())
+            files = sorted(each for each in path.rglob("*") if each.suffix in SUFFIXES and not each.is_dir())
+            refuse_links_out(files, path)
+            yield from files
         elif path.exists():
             yield path
         else:
@@ -100,30 +105,38 @@ def _read(documents: Iterable[tuple[Source, SourcePath, Any]], namespace: str) -
 
 def _object(reading: _Reading, source: Source, path: SourcePath, raw: Any, namespace: str) -> None:
     kind = str(_mapping(raw).get("kind", ""))
+    told = replace(source, problems=[])
     if kind.endswith("List"):
-        for index, item in enumerate(raw.get("items") or ()):
+        for index, item in items(told, (*path, "items"), raw.get("items")):
             typed = {"kind": kind.removesuffix("List"), "apiVersion": raw.get("apiVersion"), **_mapping(item)}
             _object(reading, source, (*path, "items", index), typed, namespace)
     elif kind == "NetworkPolicy" and str(raw.get("apiVersion", "")).startswith("networking.k8s.io/"):
         _policy(reading, source, path, raw, namespace)
     else:
-        _seen_by_policies(reading, kind, _mapping(raw), namespace)
+        _seen_by_policies(reading, told, path, kind, _mapping(raw), namespace)
+    reading.problems += map(str, sorted(set(told.problems)))
 
 
-def _seen_by_policies(reading: _Reading, kind: str, raw: Mapping[str, Any], namespace: str) -> None:
+def _seen_by_policies(
+    reading: _Reading, source: Source, path: SourcePath, kind: str, raw: Mapping[str, Any], namespace: str
+) -> None:
     metadata = _mapping(raw.get("metadata"))
     name, there = str(metadata.get("name", "")), str(metadata.get("namespace") or namespace)
-    if kind == "Namespace":
+    if "/" in name or "/" in there:
+        source.complain((*path, "metadata"), f"no name has a slash: {name!r} in namespace {there!r}")
+    elif kind == "Namespace":
         reading.world = reading.world.with_namespace(Namespace(name, _texts(metadata.get("labels"))))
     elif kind == "Pod":
-        _pod(reading, Pod(there, name), metadata, raw)
+        _pod(reading, source, path, Pod(there, name), metadata, raw)
     elif kind in _TEMPLATES:
         template: Any = raw
         for key in _TEMPLATES[kind]:
             template = _mapping(template).get(key)
-        _pod(reading, Pod(there, name), _mapping(_mapping(template).get("metadata")), _mapping(template))
+        template = _mapping(template)
+        here = (*path, *_TEMPLATES[kind])
+        _pod(reading, source, here, Pod(there, name), _mapping(template.get("metadata")), template)
     elif kind == "Service":
-        _service(reading, there, name, _mapping(raw.get("spec")))
+        _service(reading, source, (*path, "spec"), Service(there, name, {}, ()), _mapping(raw.get("spec")))
 
 
 def _policy(reading: _Reading, source: Source, path: SourcePath, raw: Mapping[str, Any], namespace: str) -> None:
@@ -146,40 +159,73 @@ def _policy(reading: _Reading, source: Source, path: SourcePath, raw: Mapping[st
     reading.policies[policy.ref] = policy
 
 
-def _pod(reading: _Reading, pod: Pod, metadata: Mapping[str, Any], raw: Mapping[str, Any]) -> None:
+def _pod(
+    reading: _Reading, source: Source, path: SourcePath, pod: Pod, metadata: Mapping[str, Any], raw: Mapping[str, Any]
+) -> None:
     spec, status = _mapping(raw.get("spec")), _mapping(raw.get("status"))
     if spec.get("hostNetwork"):
         reading.on_nodes.append(pod.ref)
         return
     phase = str(status.get("phase") or Phase.RUNNING)
-    addresses = [str(_mapping(each).get("ip", "")) for each in status.get("podIPs") or ()]
+    several = items(source, (*path, "status", "podIPs"), status.get("podIPs"))
+    addresses = [str(_mapping(each).get("ip", "")) for _, each in several] or [str(status.get("podIP") or "")]
+    addresses = list(filter(None, addresses))
+    for each in addresses:
+        if not _is_address(each):
+            source.complain((*path, "status"), f"expected the addresses of a pod, found {each!r}")
     reading.world = reading.world.with_pod(
         replace(
             pod,
             labels=_texts(metadata.get("labels")),
-            servers=tuple(_servers(spec)),
+            servers=tuple(_servers(source, (*path, "spec"), spec)),
             phase=Phase(phase) if phase in list(Phase) else Phase.RUNNING,
-            addresses=tuple(filter(None, addresses or [str(status.get("podIP") or "")])),
+            addresses=tuple(addresses),
         )
     )
 
 
-def _servers(spec: Mapping[str, Any]) -> Iterator[Server]:
-    for container in (*(spec.get("containers") or ()), *(spec.get("initContainers") or ())):
-        for port in _mapping(container).get("ports") or ():
-            declared = _mapping(port)
-            yield Server(
-                int(declared.get("containerPort", 0)), _protocol(declared.get("protocol")), declared.get("name")
-            )
+def _is_address(text: str) -> bool:
+    try:
+        return bool(ipaddress.ip_address(text))
+    except ValueError:
+        return False
 
 
-def _service(reading: _Reading, namespace: str, name: str, spec: Mapping[str, Any]) -> None:
-    ports = tuple(
-        ServicePort(int(port["port"]), port.get("targetPort") or int(port["port"]), _protocol(port.get("protocol")))
-        for port in map(_mapping, spec.get("ports") or ())
-        if isinstance(port.get("port"), int)
-    )
-    reading.world = reading.world.with_service(Service(namespace, name, _texts(spec.get("selector")), ports))
+def _servers(source: Source, path: SourcePath, spec: Mapping[str, Any]) -> Iterator[Server]:
+    for field_name in ("containers", "initContainers"):
+        for number, container in items(source, (*path, field_name), spec.get(field_name)):
+            here = (*path, field_name, number, "ports")
+            for index, port in items(source, here, _mapping(container).get("ports")):
+                declared = _mapping(port)
+                served, name = declared.get("containerPort", 0), declared.get("name")
+                if not _is_port(served):
+                    source.complain((*here, index, "containerPort"), f"expected a port number, found {found(served)}")
+                elif not isinstance(name, str | None):
+                    source.complain((*here, index, "name"), f"expected text, found {found(name)}; quote it")
+                else:
+                    yield Server(served, _protocol(declared.get("protocol")), name)
+
+
+def _service(reading: _Reading, source: Source, path: SourcePath, service: Service, spec: Mapping[str, Any]) -> None:
+    ports = []
+    for index, raw in items(source, (*path, "ports"), spec.get("ports")):
+        declared = _mapping(raw)
+        port, target = declared.get("port"), declared.get("targetPort")
+        for name, value, good in (("port", port, _is_port(port)), ("targetPort", target, _is_target(target))):
+            if not good:
+                source.complain((*path, "ports", index, name), f"expected a port, found {found(value)}")
+        if _is_port(port) and _is_target(target):
+            ports.append(ServicePort(port, target or port, _protocol(declared.get("protocol"))))
+    selector = _texts(spec.get("selector"))
+    reading.world = reading.world.with_service(replace(service, selector=selector, ports=tuple(ports)))
+
+
+def _is_port(raw: Any) -> TypeGuard[int]:
+    return isinstance(raw, int) and not isinstance(raw, bool) and 0 <= raw <= _LAST_PORT
+
+
+def _is_target(raw: Any) -> TypeGuard[int | str | None]:
+    return raw is None or isinstance(raw, str) or _is_port(raw)
 
 
 def _protocol(raw: Any) -> Protocol:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+
+from conformance import files
 
 #: How the names of case files end.
 SUFFIXES = (".yaml", ".yml")
@@ -18,8 +21,8 @@ def cases() -> Path:
 
 def shown(file: Path, root: Path | None = None) -> str:
     """Return how a case file is written in messages and records: `cases/…` for the suite's own, wherever it is installed."""
-    resolved = file.resolve()
+    resolved = Path(os.path.realpath(file))  # which also has an answer for a link to itself
     for base in (cases().parent, root):
         if base is not None and resolved.is_relative_to(base.resolve()):
-            return str(resolved.relative_to(base.resolve()))
-    return str(file)
+            return files.as_text(str(resolved.relative_to(base.resolve())))
+    return files.as_text(str(file))

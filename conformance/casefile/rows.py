@@ -15,7 +15,11 @@ if TYPE_CHECKING:
 
 _NAME = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 _PATTERN = re.compile(rf"\*|({_NAME}|\*)/({_NAME}(\.{_NAME})*|\*)|({_NAME}|\*)\.({_NAME}|\*)\.svc|\*\.svc|{_NAME}")
-_PORTS = re.compile(r"(?P<ports>[0-9]+(-[0-9]+)?(,[0-9]+(-[0-9]+)?)*|\*)(/(?P<protocols>[A-Z]+(,[A-Z]+)*))?")
+_PORTS = re.compile(
+    r"(?P<ports>[0-9]{1,5}(-[0-9]{1,5})?(,[0-9]{1,5}(-[0-9]{1,5})?)*|\*)(/(?P<protocols>[A-Z]+(,[A-Z]+)*))?"
+)
+#: More than a world serves: a row that means all of them names none.
+_MOST_PORTS = 200
 
 
 class RowError(ValueError):
@@ -99,6 +103,8 @@ def _ports(text: str) -> tuple[frozenset[int] | None, frozenset[Protocol] | None
     for part, numbers in spans.items():
         if not numbers:
             raise RowError(f"{part!r} holds no port: the lower number comes first")
+    if sum(map(len, spans.values())) > _MOST_PORTS:
+        raise RowError(f"{text!r} names more than {_MOST_PORTS} ports; a row without any is about all of them")
     return frozenset(number for numbers in spans.values() for number in numbers), protocols
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from conformance import files
 from conformance.errors import CaseFileError
 from conformance.model.source import Location
 
@@ -31,6 +32,13 @@ _PLAIN_FLOAT = re.compile(r"^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?$")
 #: Text to YAML 1.1, and a number to YAML 1.2 and to kubectl.
 OTHERWISE_ELSEWHERE = re.compile(r"^[-+]?(0o[0-7]+|(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?)$|[yYnN]$")
 _MOST_DIGITS, _MOST_DEPTH = 18, 50
+#: Of files that others wrote, such as all objects of a cluster: bytes, values, values that aliases repeat, and depth.
+_MOST_BYTES, _MOST_VALUES, _MOST_REPEATED, _MOST_DEPTH_OF_OTHERS = 16 * 2**20, 500_000, 20_000, 100
+#: For each, libyaml looks at all others.
+_MOST_DIRECTIVES = 100
+_DIRECTIVE = re.compile(r"^%", re.MULTILINE)
+#: A problem is told in at most so many characters: what is quoted may be a whole file.
+_MOST_TEXT = 500
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -42,7 +50,20 @@ class Problem:
     text: str
 
     def __str__(self) -> str:
-        return f"{self.location}: {self.path + ': ' if self.path else ''}{self.text}"
+        return f"{self.location}: {_cut(self.path) + ': ' if self.path else ''}{_cut(self.text)}"
+
+
+def _cut(text: str) -> str:
+    half = _MOST_TEXT // 2
+    return text if len(text) <= _MOST_TEXT else f"{text[:half]} [...] {text[-half:]}"
+
+
+class _Refused(Exception):
+    """A file of which no data is made: nobody can read it, or it would take too long or more memory than there is."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(str(problem))
+        self.problem = problem
 
 
 @dataclass(slots=True)
@@ -74,13 +95,22 @@ class Source:
 
 def read(file: FilePath, shown_as: str) -> Source:
     """Parse a file; never raises for what is in it: that is in `problems`."""
-    source = Source(shown_as)
     try:
-        text = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        source.problems.append(Problem(Location(shown_as, 1), "", f"cannot be read: {error}"))
-        return source
+        text = _text(file, shown_as)
+    except _Refused as error:
+        return Source(shown_as, problems=[error.problem])
     return parse(text, shown_as)
+
+
+def _text(file: FilePath, shown_as: str, most: int = files.MOST_BYTES) -> str:
+    try:
+        return files.read(file, most).decode()
+    except UnicodeDecodeError as error:
+        before = error.object[: error.start].decode()
+        location = Location(shown_as, before.count("\n") + 1, len(before) - before.rfind("\n"))
+        raise _Refused(Problem(location, "", f"cannot be read: not UTF-8: {error.reason}")) from None
+    except OSError as error:
+        raise _Refused(Problem(Location(shown_as, 1), "", f"cannot be read: {error}")) from None
 
 
 def parse(text: str, shown_as: str) -> Source:
@@ -100,18 +130,61 @@ def parse(text: str, shown_as: str) -> Source:
 
 def documents(file: FilePath, shown_as: str) -> Iterator[Source]:
     """Yield each document of a file that others wrote, which may have several; CaseFileError where it is no YAML at all."""
+    text = ""
     try:
-        text = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise CaseFileError([f"{shown_as}: cannot be read: {error}"]) from error
-    try:
+        text = _text(file, shown_as, _MOST_BYTES)
+        _refuse_much(text, shown_as)
         nodes = list(yaml.compose_all(text, _LOADER))
+        for node in nodes:
+            source = Source(shown_as)
+            source.data = _value(source, node, ())
+            yield source
+    except _Refused as error:
+        raise CaseFileError([str(error.problem)]) from error
     except (yaml.MarkedYAMLError, yaml.reader.ReaderError) as error:
         raise CaseFileError([str(_not_yaml(error, text, shown_as))]) from error
-    for node in nodes:
-        source = Source(shown_as)
-        source.data = _value(source, node, ())
-        yield source
+
+
+def refuse_unusual(file: FilePath, shown_as: str) -> None:
+    """Raise CaseFileError for a YAML file that somebody else's parser is to read, and that would be too much for it."""
+    for _ in documents(file, shown_as):
+        pass
+
+
+def _refuse_much(text: str, shown_as: str) -> None:
+    """See that nodes can be made of a text: of events there is only one at a time."""
+    if len(_DIRECTIVE.findall(text)) > _MOST_DIRECTIVES:
+        raise _Refused(Problem(Location(shown_as, 1), "", f"more than {_MOST_DIRECTIVES} lines begin with %"))
+    sizes: dict[str | None, int] = {}  # of what has an anchor: in values, with those that aliases in it repeat
+    inside: list[tuple[str | None, int]] = []  # which collections: their anchors, and how many values came before them
+    values = repeated = 0
+    for event in yaml.parse(text, _LOADER):
+        match event:
+            case yaml.DocumentStartEvent():
+                sizes.clear()
+            case yaml.CollectionEndEvent():
+                anchor, before = inside.pop()
+                sizes[anchor] = values + repeated - before
+            case yaml.AliasEvent(anchor=anchor):
+                if any(anchor == each for each, _ in inside):
+                    raise _Refused(Problem(_location(shown_as, event.start_mark), "", f"*{anchor} is within &{anchor}"))
+                repeated += sizes.get(anchor, 0)
+            case yaml.CollectionStartEvent(anchor=anchor):
+                inside.append((anchor, values + repeated))
+                values += 1
+            case yaml.ScalarEvent(anchor=anchor):
+                sizes[anchor] = 1
+                values += 1
+        if much := _much(values, repeated, len(inside)):
+            raise _Refused(Problem(_location(shown_as, event.start_mark), "", much))
+
+
+def _much(values: int, repeated: int, depth: int) -> str:
+    if depth > _MOST_DEPTH_OF_OTHERS:
+        return f"nested more than {_MOST_DEPTH_OF_OTHERS} deep"
+    if values > _MOST_VALUES:
+        return f"more than {_MOST_VALUES} values"
+    return f"aliases repeat more than {_MOST_REPEATED} values" if repeated > _MOST_REPEATED else ""
 
 
 def _not_yaml(error: yaml.MarkedYAMLError | yaml.reader.ReaderError, text: str, shown_as: str) -> Problem:
@@ -125,6 +198,9 @@ def _not_yaml(error: yaml.MarkedYAMLError | yaml.reader.ReaderError, text: str, 
 
 def _not_plain(text: str, shown_as: str) -> Iterator[Problem]:
     """Yield what case files do without, although it is YAML: anchors, tags, several documents, and depths without end."""
+    if len(_DIRECTIVE.findall(text)) > _MOST_DIRECTIVES:
+        yield Problem(Location(shown_as, 1), "", f"more than {_MOST_DIRECTIVES} lines begin with %")
+        return
     documents = depth = 0
     for event in yaml.parse(text, _LOADER):
         problem = ""
@@ -165,6 +241,8 @@ def _location(file: str, mark: Any) -> Location:
 
 def _value(source: Source, node: yaml.Node, path: Path) -> Any:
     source.value_places[path] = _location(source.file, node.start_mark)
+    if len(path) > _MOST_DEPTH_OF_OTHERS:
+        raise _Refused(Problem(source.value_places[path], "", "aliases within aliases go too deep"))
     if isinstance(node, yaml.MappingNode):
         return dict(_items(source, node, path))
     if isinstance(node, yaml.SequenceNode):

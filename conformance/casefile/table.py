@@ -8,6 +8,7 @@ inside a text the field must be text or a number. Fields may have holes themselv
 from __future__ import annotations
 
 import itertools
+import math
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
 
 _HOLE = re.compile(r"\$\{(?P<axis>[^}.]*)(\.(?P<field>[^}]*))?\}")
 _DEEPEST = 5
+#: Of a table. Problems are fewer, since one mistake may be one of every case.
+_MOST_CASES, _MOST_PROBLEMS = 1000, 2000
+#: What holes may make of a table, in characters: holes within holes multiply. A value counts as some, whatever it is.
+_MOST_FILLED, _VALUE = 4_000_000, 20
 
 #: A combination: for each name, the path of its entry in the table.
 Entries = dict[str, tuple[str, str, str]]
@@ -33,14 +38,26 @@ def expand(source: Source, table: TableDocument) -> list[Source]:
 
     Problems go to the table's source; a table with problems has no documents.
     """
+    if (count := _count(table)) > _MOST_CASES:
+        source.complain(("over",), f"{count} combinations: a table has at most {_MOST_CASES}", key=True)
+        return []
     used: set[Path] = set()
-    documents = [_Filling(source, entries, used).document(table.id) for entries in _combinations(table)]
+    documents, room = [], _Room()
+    for combination in _combinations(table):
+        documents.append(_Filling(source, combination, used, room).document(table.id))
+        if room.left <= 0 or len(source.problems) > _MOST_PROBLEMS:
+            break
     if not source.problems:
         for axis, entries in table.over.items():
             for path in (("over", axis, entry, field) for entry, fields in entries.items() for field in fields):
                 if path not in used:
                     source.complain(path, "no hole asks for this field", key=True)
     return [] if source.problems else documents
+
+
+def _count(table: TableDocument) -> int:
+    """Return how many combinations there are, without making them."""
+    return math.prod(math.comb(len(entries), axis.count(",") + 1) for axis, entries in table.over.items())
 
 
 def _combinations(table: TableDocument) -> Iterator[Entries]:
@@ -54,12 +71,20 @@ def _combinations(table: TableDocument) -> Iterator[Entries]:
 
 
 @dataclass(slots=True)
+class _Room:
+    """How much may still be made of a table."""
+
+    left: int = _MOST_FILLED
+
+
+@dataclass(slots=True)
 class _Filling:
     """One combination on its way into the template; `used` collects the fields that holes asked for."""
 
     table: Source
     entries: Entries
     used: set[Path]
+    room: _Room
 
     def document(self, table_id: str) -> Source:
         made = Source(self.table.file)
@@ -74,6 +99,8 @@ class _Filling:
 
     def _value(self, made: Source, path: Path, raw: Any, here: Path, depth: int) -> Any:
         """Fill in what stands at a path of the table; `here` is where it goes in the case."""
+        if self._is_too_much(path):
+            return ""
         made.value_places[here] = self.table.at(path)
         if isinstance(raw, dict):
             filled = {}
@@ -101,10 +128,18 @@ class _Filling:
         for index, item in enumerate(raw):
             field = self._asked_for((*path, index), item, depth) if isinstance(item, str) else None
             other = _within(self.table.data, field) if field else None
+            if self._is_too_much((*path, index)):
+                return
             if field and isinstance(other, list):
                 yield from self._items(field, other, depth + 1)
             else:
                 yield (*path, index), item, depth
+
+    def _is_too_much(self, path: Path, size: int = _VALUE) -> bool:
+        if 0 < self.room.left <= size:
+            self.table.complain(path, "holes make too much of this table")
+        self.room.left -= size
+        return self.room.left <= 0
 
     def _asked_for(self, path: Path, text: str, depth: int) -> Path | None:
         """Return the path of the field that a text stands for which is nothing but a hole."""
@@ -112,6 +147,8 @@ class _Filling:
         return self._field(path, hole) if hole and hole["field"] and depth < _DEEPEST else None
 
     def _text(self, path: Path, text: str, depth: int) -> str:
+        if self._is_too_much(path, _VALUE + len(text)):
+            return ""
         if depth > _DEEPEST:
             self.table.complain(path, f"holes within holes, more than {_DEEPEST} deep")
             return text

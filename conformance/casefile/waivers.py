@@ -27,6 +27,8 @@ _TEXTS = {
     "until": "a waiver says until which day it holds, such as 2027-03-31",
 }
 _FIELDS = ("cases", *_TEXTS)
+#: Each is looked up among all cases; and what was probably meant, which takes longest, only so often.
+_MOST_CASES, _MOST_COMPARED = 2000, 50
 
 
 def load_waivers(file: Path, known: Collection[str] | None = None) -> tuple[Waiver, ...]:
@@ -37,14 +39,21 @@ def load_waivers(file: Path, known: Collection[str] | None = None) -> tuple[Waiv
     waivers = tuple(
         _waiver(source, ("waivers", index), raw) for index, raw in items(source, ("waivers",), fields.get("waivers"))
     )
+    if (count := sum(len(waiver.cases) for waiver in waivers)) > _MOST_CASES:
+        source.complain(
+            ("waivers",), f"{count} cases: a file names at most {_MOST_CASES}; a pattern such as K7QD-* means many"
+        )
+        source.refuse_problems()
+    earlier: set[str] = set()
     for index, waiver in enumerate(waivers):
-        earlier = {case for each in waivers[:index] for case in each.cases}
         for number, case in enumerate(waiver.cases):
             place = ("waivers", index, "cases", number)
             if case in earlier:
                 source.complain(place, f"{case} is waived already")
             if known is not None and not any(matches(case, each) for each in known):
-                source.complain(place, f"no case has the id {case}{meant(case, known)}")
+                near = meant(case, known) if len(source.problems) < _MOST_COMPARED else ""
+                source.complain(place, f"no case has the id {case}{near}")
+        earlier |= {*waiver.cases}
     source.refuse_problems()
     return waivers
 

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from conformance.model.world import Protocol
 
 
+_MOST_PODS = 500
+
+
 def of(state: State, flow: Flow) -> tuple[Decision, Sequence[str]]:
     """Return the decision on a flow to a pod or an endpoint, and what is said of it."""
     decision = evaluate(state, [flow])[flow]
@@ -29,6 +32,11 @@ def of(state: State, flow: Flow) -> tuple[Decision, Sequence[str]]:
 
 def matrix(state: State, port: tuple[int, Protocol]) -> Iterator[str]:
     """Yield the lines of who reaches whom on one port."""
+    if (count := len(state.world.pods)) > _MOST_PODS:
+        raise UsageError(
+            f"there are {count} pods, and of more than {_MOST_PODS} no matrix can be read",
+            hint="ask for one flow with --from and --to, or give the manifests of fewer pods",
+        )
     tried = [Flow(source, destination, *port) for source, destination in permutations(state.world.pods, 2)]
     if not tried:
         raise UsageError("there are not two pods to connect", hint="give their manifests too, or name them with --pod")

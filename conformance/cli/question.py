@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from conformance.model.state import State
+
+
+_NUMBER, _LAST_PORT = re.compile(r"[0-9]{1,5}"), 65535
 
 
 def with_pods(state: State, given: Iterable[str]) -> State:
@@ -34,7 +38,7 @@ def port(text: str) -> tuple[int, Protocol]:
     """Read `80/TCP`, or `80` for TCP."""
     number, _, protocol = text.partition("/")
     protocol = (protocol or "TCP").upper()
-    if not number.isdecimal() or protocol not in list(Protocol):
+    if not _NUMBER.fullmatch(number) or not 0 < int(number) <= _LAST_PORT or protocol not in list(Protocol):
         raise UsageError(f"{text!r} is no port", hint="write it as 80/TCP")
     return int(number), Protocol(protocol)
 

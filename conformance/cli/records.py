@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from conformance import files
 from conformance.cli.app import app, err, out
 from conformance.errors import RecordError, UsageError
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from conformance.model.record import Record
+
+
+_MOST_HISTORY = 64 * 2**20
 
 
 class ReportFormat(StrEnum):
@@ -202,6 +206,6 @@ def _save(text: str, path: Path) -> None:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
-    except OSError as error:
+        return files.read(path, _MOST_HISTORY).decode()
+    except (OSError, UnicodeDecodeError) as error:
         raise RecordError(f"cannot read {path}", causes=[str(error)]) from error

@@ -26,6 +26,12 @@ def run(
     report: Annotated[
         Path | None, typer.Option(help="a folder for the record of the run; - prints its lines among the other output")
     ] = None,
+    resume: Annotated[
+        Path | None,
+        typer.Option(
+            help="a folder with the record of a run that was cut off: runs the cases that it lacks, and completes it"
+        ),
+    ] = None,
     context: Context = "",
     kubeconfig: Kubeconfig = "",
     image: Image = "",
@@ -91,7 +97,7 @@ def run(
     # What is wrong with a user's own cases is better said before anything is started.
     many = not paths or len(given.load(paths)) >= _WORTH_WORKERS
     single = {
-        "target": target, "report": report, "context": context, "kubeconfig": kubeconfig, "image": image, "external": external,
+        "target": target, "report": report, "resume": resume, "context": context, "kubeconfig": kubeconfig, "image": image, "external": external,
         "workload": workload,
         "kind-name": kind_name, "kind-config": kind_config, "kind-plugin": kind_plugin, "kind-manifest": kind_manifest,
         "kind-node-image": kind_node_image, "waivers": waivers, "run": run_name, "shard": shard,

@@ -7,8 +7,9 @@ import os
 from pathlib import Path
 from typing import Any
 
+from conformance.casefile.source import refuse_unusual
 from conformance.cluster.options import IN_CLUSTER
-from conformance.errors import TargetUnavailable
+from conformance.errors import CaseFileError, TargetUnavailable
 
 _DEFAULT = "~/.kube/config"
 
@@ -25,18 +26,20 @@ def configuration(context: str, kubeconfig: str | None) -> Any:
     """
     client, config = untyped("kubernetes.client"), untyped("kubernetes.config")
     result = client.Configuration()
+    files = ""
     try:
         if context == IN_CLUSTER and "KUBERNETES_SERVICE_HOST" in os.environ:
             config.load_incluster_config(client_configuration=result)
         else:
             files = _files(kubeconfig)
+            _refuse_unusual(files)
             _check_context(context, files, _contexts(files))
             config.load_kube_config(config_file=files, context=context, client_configuration=result)
     except TargetUnavailable:
         raise
     except Exception as error:  # whatever the parsers and credential plugins behind it raise
         raise TargetUnavailable(
-            f"the kubeconfig cannot be used for context {context!r}",
+            f"the kubeconfig {files or '(of the cluster that this runs in)'} cannot be used for context {context!r}",
             causes=(" ".join(str(error).split()) or type(error).__name__,),
             hint=f"does `{kubectl(context, kubeconfig, 'get', 'nodes')}` work?",
         ) from error
@@ -63,6 +66,16 @@ def _files(kubeconfig: str | None) -> str:
             f"there is no kubeconfig at {files}", hint="name one with --kubeconfig, or set KUBECONFIG"
         )
     return files
+
+
+def _refuse_unusual(files: str) -> None:
+    """See that the client's parser, which knows no limits, can read the files; TargetUnavailable says where one is too much for it."""
+    try:
+        for path in (Path(each).expanduser() for each in files.split(os.pathsep) if each):
+            if path.is_file():
+                refuse_unusual(path, str(path))
+    except CaseFileError as error:
+        raise TargetUnavailable("the kubeconfig cannot be read", causes=error.problems) from None
 
 
 def _contexts(files: str) -> tuple[str, ...]:

@@ -20,10 +20,10 @@ from conformance.casefile.packaged import SUFFIXES
 from conformance.plugin import options
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
     from conformance.model.world import World
-    from conformance.plugin.items import CaseItem
+    from conformance.plugin.resuming import Resuming
     from conformance.plugin.sharding import Sharding
     from conformance.runner.session import Rules, Session
     from conformance.runner.target import Target
@@ -33,6 +33,7 @@ _target_options: pytest.StashKey[TargetOptions] = pytest.StashKey()
 _told = pytest.StashKey[dict[str, Any]]()  # what the head of the record needs: it goes along with every report
 _cluster = pytest.StashKey[Any]()
 _sharding: pytest.StashKey[Sharding] = pytest.StashKey()
+_resuming: pytest.StashKey[Resuming] = pytest.StashKey()
 _turns = pytest.StashKey[str]()  # the folder of the locks that workers share
 _workers = pytest.StashKey[list[Any]]()
 _MARKERS = {
@@ -65,10 +66,15 @@ def pytest_configure(config: pytest.Config) -> None:
             config.stash[_sharding] = Sharding(parse(text))
             config.pluginmanager.register(config.stash[_sharding], "netpol-sharding")
         _make_report_folder(config)
+        if options.value(config, "resume") and (folder := options.report_folder(config)):
+            from conformance.plugin.resuming import Resuming  # noqa: PLC0415 -- only where a run is resumed
+
+            config.stash[_resuming] = Resuming(config, folder, config.stash.get(_sharding, None))
+            config.pluginmanager.register(config.stash[_resuming], "netpol-resuming")
     except errors.ConformanceError as error:
         raise pytest.UsageError(str(error)) from None
     if not hasattr(config, "workerinput"):
-        config.pluginmanager.register(Recorder(config), "netpol-recorder")
+        config.pluginmanager.register(Recorder(config, config.stash.get(_resuming, None)), "netpol-recorder")
 
 
 def _make_report_folder(config: pytest.Config) -> None:
@@ -163,7 +169,9 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
 def pytest_xdist_setupnodes(config: pytest.Config) -> None:
     """Make the kind cluster once, before there are workers that would each make one."""
     chosen = config.stash[_target_options]
-    if chosen.target == "kind" and not config.option.collectonly:
+    resuming = config.stash.get(_resuming, None)
+    to_run = resuming is None or resuming.left is None or not resuming.left.has_all
+    if chosen.target == "kind" and to_run and not config.option.collectonly:
         from conformance import targets  # noqa: PLC0415 -- only for target kind
 
         try:
@@ -179,6 +187,8 @@ def pytest_configure_node(node: Any) -> None:
     if _cluster in node.config.stash:
         given |= node.config.stash[_cluster].for_workers()
     node.workerinput["netpol"] = given
+    if _resuming in node.config.stash:
+        node.workerinput["netpol_resume"] = node.config.stash[_resuming].for_workers()
     if _turns not in node.config.stash:
         node.config.stash[_turns] = tempfile.mkdtemp(prefix="netpol-conformance-")
     node.workerinput["netpol_turns"] = node.config.stash[_turns]
@@ -242,6 +252,7 @@ def netpol_session(
 ) -> Iterator[Session]:
     """The run on the target: it has an arena of its own on each worker."""
     from conformance.plugin.items import CaseItem  # noqa: PLC0415 -- loaded already, since there are cases
+    from conformance.plugin.sharding import told_of_cases  # noqa: PLC0415 -- only once a case runs
     from conformance.runner.session import Session  # noqa: PLC0415 -- only once a case runs
 
     _see_that_it_is_a_target(netpol_target)
@@ -255,15 +266,20 @@ def netpol_session(
     try:
         session.open()
         description = asdict(netpol_target.describe())
+        told = {
+            "target": description["target"],
+            "implementation": description["implementation"],
+            "implementation_version": description["version"],
+            "environment": dict(description["environment"]),
+            "unsupported": dict(session.unsupported),
+        }
+        mine = [item for item in request.session.items if isinstance(item, CaseItem)]
+        if (resuming := pytestconfig.stash.get(_resuming, None)) is not None:
+            resuming.refuse_another_target(pytestconfig, told)
+            mine = [*resuming.mine]  # those too that are not run again
         pytestconfig.stash[_told] = {
-            **_chosen(pytestconfig, [item for item in request.session.items if isinstance(item, CaseItem)]),
-            "target": {
-                "target": description["target"],
-                "implementation": description["implementation"],
-                "implementation_version": description["version"],
-                "environment": dict(description["environment"]),
-                "unsupported": dict(session.unsupported),
-            },
+            **told_of_cases(mine, pytestconfig.stash.get(_sharding, None)),
+            "target": told,
         }
         yield session
     finally:
@@ -282,21 +298,6 @@ def _see_that_it_is_a_target(target: object) -> None:
             f"the fixture netpol_target returned {target!r}, which is no target: it has no {', '.join(missing)}",
             hint="conformance.targets.make(conformance.targets.TargetOptions(target='mini:perfect')) makes one",
         )
-
-
-def _chosen(config: pytest.Config, items: Sequence[CaseItem]) -> dict[str, Any]:
-    """Return what the head of the record says of the cases that were chosen; `items` are those that are to run here."""
-    from conformance.casefile.load import digest  # noqa: PLC0415 -- loaded already, since there are cases
-
-    sharding = config.stash.get(_sharding, None)
-    chosen = items if sharding is None else sharding.chosen
-    shard = sharding and {"number": sharding.shard.number, "count": sharding.shard.count, "cases": len(items)}
-    return {
-        "case_set": digest([item.case for item in chosen]),
-        "cases": len(chosen),
-        "own_cases": sum(not item.is_of_the_suite for item in chosen),
-        "shard": shard,
-    }
 
 
 def _kept(config: pytest.Config) -> bool:

@@ -14,6 +14,7 @@ import tomllib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from conformance import files
 from conformance.errors import UsageError
 
 if TYPE_CHECKING:
@@ -36,7 +37,9 @@ class About:
 def load_about(file: Path) -> About:
     """Read the file; UsageError with what is wrong with it."""
     try:
-        table = tomllib.loads(file.read_text(encoding="utf-8"))
+        table = tomllib.loads(files.read(file).decode())
+    except RecursionError:
+        raise UsageError(f"{file} cannot be read", causes=["it is nested too deep"]) from None
     except (OSError, ValueError) as error:
         raise UsageError(f"{file} cannot be read", causes=[str(error)]) from error
     known = (*_FOUND_OTHERWISE, *_ABOUT)

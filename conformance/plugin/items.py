@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from conformance.casefile.load import load_file
+from conformance.casefile.load import load_file, refuse_links_out
 from conformance.casefile.packaged import SUFFIXES, cases, shown
 from conformance.errors import CaseFileError, ConformanceError
 from conformance.model.verdict import Verdict
@@ -39,7 +39,7 @@ class CaseFailed(Exception):
 
 def is_case_file(path: Path) -> bool:
     """Tell whether a file says that it is a case. Other YAML files beside cases are none of the plugin's business."""
-    if path.suffix not in SUFFIXES or path.name.startswith(("_", ".")):
+    if path.suffix not in SUFFIXES or path.name.startswith(("_", ".")) or not path.is_file():
         return False
     try:
         with path.open(encoding="utf-8", errors="replace") as file:
@@ -54,6 +54,8 @@ class CaseFile(pytest.File):
 
     def collect(self) -> Iterator[pytest.Item]:
         try:
+            if folder := self._folder():
+                refuse_links_out([self.path], folder)
             found = load_file(self.path, shown(self.path, self.config.rootpath))
         except CaseFileError as error:
             raise self.CollectError(str(error)) from None
@@ -62,6 +64,12 @@ class CaseFile(pytest.File):
             yield CaseItem.from_parent(
                 self, name=case.id, callobj=_runner(case), case=case, is_of_the_suite=of_the_suite
             )
+
+    def _folder(self) -> Path | None:
+        """Return the folder that was named and that the file was found in; None where the file itself was."""
+        named = [self.config.invocation_params.dir / each.partition("::")[0] for each in self.config.args]
+        within = [each for each in named if self.path.is_relative_to(each)]
+        return None if self.path in within else max(within, key=lambda each: len(each.parts), default=None)
 
 
 class CaseItem(pytest.Function):
@@ -80,9 +88,12 @@ class CaseItem(pytest.Function):
     def reportinfo(self) -> tuple[os.PathLike[str] | str, int | None, str]:
         return self.path, self.case.location.line - 1 if self.case.location else None, self.case.id
 
-    def runtest(self) -> None:
-        if self.problem is not None:
+    def setup(self) -> None:
+        if self.problem is not None:  # before fixtures bring anything up
             raise self.problem
+        super().setup()
+
+    def runtest(self) -> None:
         line = case_line(self.obj(self.funcargs["netpol_session"]))
         self.stash[line_key] = line
         self.user_properties.append(("verdict", line["verdict"]))

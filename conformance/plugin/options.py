@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from conformance.cluster.options import Workload, new_run
 from conformance.errors import UsageError
+from conformance.files import as_text
 from conformance.model.case import FEATURES
 from conformance.model.default_world import default_world
 from conformance.plugin.about import About, load_about
@@ -74,6 +76,7 @@ OPTIONS = (
     Option("mode", "how the implementation is operated, such as eBPF: a part of its name in reports"),
     Option("about", "a TOML file that says who makes the implementation, for reports that are published", "path"),
     Option("report", "a folder for the record of the run; - prints its lines among the other output", "path"),
+    Option("resume", "a folder with the record of a run that was cut off: only cases that it lacks are run", "path"),
     Option("waivers", "a file of known deviations, which are reported and do not fail the run", "path"),
     Option(
         "strict",
@@ -95,6 +98,7 @@ _BY_NAME = {option.name: option for option in OPTIONS}
 #: What one coordinator reads in some seconds: a million flows of one step would take minutes.
 MOST_PODS = 500
 _LOG = "-"
+_NUMBER = re.compile(r"[0-9]{1,9}")
 
 
 def add(parser: pytest.Parser) -> None:
@@ -124,12 +128,12 @@ def _as_given(config: pytest.Config, name: str) -> Any:
 
 def report_folder(config: pytest.Config) -> Path | None:
     """Return the folder that the record goes into, if it goes into any."""
-    given = value(config, "report")
+    given = value(config, "resume") or value(config, "report")
     return Path(given) if given and given != _LOG else None
 
 
 def reports_to_log(config: pytest.Config) -> bool:
-    return bool(value(config, "report") == _LOG)
+    return bool(value(config, "report") == _LOG and not value(config, "resume"))
 
 
 def target_options(config: pytest.Config) -> TargetOptions:
@@ -158,7 +162,7 @@ def world_size(config: pytest.Config) -> int:
     given = str(value(config, "world-size") or "")
     if not given:
         return 0
-    if not given.isdecimal() or not len(default_world().pods) <= int(given) <= MOST_PODS:
+    if not _NUMBER.fullmatch(given) or not len(default_world().pods) <= int(given) <= MOST_PODS:
         raise UsageError(f"a world has {len(default_world().pods)} to {MOST_PODS} pods, not {given}")
     return int(given)
 
@@ -171,8 +175,19 @@ def check(config: pytest.Config) -> None:
         targets.check(target_options(config))
     world_size(config)
     about(config)
+    _check_resume(config)
     if any(value(config, name) for name in ("waivers", "unsupported", "timeout")):
         rules(config)
+
+
+def _check_resume(config: pytest.Config) -> None:
+    """See that a run that goes on from a record writes that one; UsageError where it is to write another."""
+    resume, report = value(config, "resume"), value(config, "report")
+    if resume and report and (report == _LOG or Path(resume).resolve() != Path(report).resolve()):
+        raise UsageError(
+            f"a run that resumes {resume} goes on with the record there, and cannot have its record in {report}",
+            hint="leave out the folder of the report; where a new record is wanted, leave out the one to resume",
+        )
 
 
 def about(config: pytest.Config) -> About:
@@ -182,7 +197,7 @@ def about(config: pytest.Config) -> About:
 
 
 def mode(config: pytest.Config) -> str:
-    return str(value(config, "mode") or "default")
+    return as_text(str(value(config, "mode") or "default"))
 
 
 def rules(config: pytest.Config) -> Rules:
@@ -218,11 +233,16 @@ def _timeouts(texts: Sequence[str]) -> dict[str, float]:
 
 
 def shown(config: pytest.Config) -> dict[str, str | list[str]]:
-    """Return the options that were given, with those of pytest that select cases, for the record. None of them is a secret."""
+    """Return the options that were given, with those of pytest that select cases, for the record. None of them is a secret.
+
+    A run that is resumed has those of one that was not cut off.
+    """
     given = {option.name: _as_given(config, option.name) for option in OPTIONS}
+    resumed = given.pop("resume")
+    given["report"] = given["report"] or resumed
     given |= {"m": config.option.markexpr, "k": config.option.keyword}
     return {
-        name: [str(each) for each in found] if isinstance(found, list) else str(found)
+        name: [as_text(str(each)) for each in found] if isinstance(found, list) else as_text(str(found))
         for name, found in given.items()
         if found not in (None, [], False, "")
     }

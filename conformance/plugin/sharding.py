@@ -8,17 +8,21 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from conformance.casefile.load import digest
 from conformance.errors import UsageError
 from conformance.model.shard import Shard
 from conformance.plugin.items import CaseItem
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 #: What an indexed Job of Kubernetes tells each of its pods: which one it is, counted from 0.
 JOB_INDEX = "JOB_COMPLETION_INDEX"
-_SHARD = re.compile(r"(job|[0-9]+)/([0-9]+)", re.ASCII)
-_OUTPUT = "netpol_chosen"  # how a worker of pytest-xdist says how many cases were chosen
+_SHARD = re.compile(r"(job|[0-9]{1,9})/([0-9]{1,9})")
+_INDEX = re.compile(r"[0-9]{1,9}")
+#: More than there are cases: most of them would be empty.
+_MOST = 10_000
+_OUTPUT = "netpol_chosen"  # how a worker of pytest-xdist says how many cases were chosen, where none is of this shard
 
 
 def parse(text: str, environment: Mapping[str, str] = os.environ) -> Shard:
@@ -31,17 +35,31 @@ def parse(text: str, environment: Mapping[str, str] = os.environ) -> Shard:
         )
     number, count = match.groups()
     index = environment.get(JOB_INDEX, "")
-    if number == "job" and not index.isdecimal():
+    if number == "job" and not _INDEX.fullmatch(index):
         raise UsageError(
             f"{text} takes the number from {JOB_INDEX}, and that is {index or 'not set'}",
             hint="only the pods of a Job with completionMode Indexed have it; elsewhere write the number, such as 1/4",
         )
     shard = Shard(int(index) + 1 if number == "job" else int(number), int(count))
+    if shard.count > _MOST:
+        raise UsageError(f"{text} is too much: there are at most {_MOST} shards")
     if not 1 <= shard.number <= shard.count:
         raise UsageError(
             f"there is no shard {shard}", hint=f"shards are counted from 1, and there are {count}, as {text} says"
         )
     return shard
+
+
+def told_of_cases(items: Sequence[CaseItem], sharding: Sharding | None) -> dict[str, Any]:
+    """Return what the head of the record says of the cases that were chosen; `items` are those of this shard, or all."""
+    chosen = items if sharding is None else sharding.chosen
+    shard = sharding and {"number": sharding.shard.number, "count": sharding.shard.count, "cases": len(items)}
+    return {
+        "case_set": digest([item.case for item in chosen]),
+        "cases": len(chosen),
+        "own_cases": sum(not item.is_of_the_suite for item in chosen),
+        "shard": shard,
+    }
 
 
 class Sharding:
@@ -51,14 +69,14 @@ class Sharding:
         self.shard = shard
         #: The cases of the whole run, all shards.
         self.chosen: tuple[CaseItem, ...] = ()
-        self._count = 0  # of them; with workers, it is all that the process that the user started knows
+        self._count = 0  # of them, where this shard has none; with workers, it is all that the process that the user started knows
         self._empty = False
 
     @pytest.hookimpl(trylast=True)  # after -k, -m and whatever else chooses
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
         self.chosen = tuple(item for item in items if isinstance(item, CaseItem))
-        self._count = len(self.chosen)
         mine = self.shard.of([item.case for item in self.chosen])
+        self._count = 0 if mine else len(self.chosen)
         kept: list[pytest.Item] = []
         others: list[pytest.Item] = []
         for item in items:

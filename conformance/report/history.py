@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
+from itertools import islice
 from typing import TYPE_CHECKING, TypedDict
 
 from conformance.errors import RecordError
 from conformance.report import totals
+from conformance.report.wellformed import of_history
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from conformance.report.grid import Grid
+
+
+_MOST_TOLD = 5
 
 
 class HistoryLine(TypedDict):
@@ -46,12 +51,15 @@ def lines_of(grid: Grid) -> list[HistoryLine]:
 def read(text: str, name: str) -> list[HistoryLine]:
     """Read a history back; RecordError with the line that is none."""
     found: list[HistoryLine] = []
-    for number, line in enumerate(text.splitlines(), 1):
+    lines = text.split("\n")  # and nowhere else: texts may have what other systems end lines with
+    for number, line in enumerate(lines if lines[-1] else lines[:-1], 1):
         try:
             raw = json.loads(line)
-            found.append(HistoryLine(**{key: raw[key] for key in HistoryLine.__required_keys__}))  # type: ignore[typeddict-item]
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, RecursionError) as error:
             raise RecordError(f"{name}:{number}: not a line of a history", causes=[repr(error)]) from error
+        if problems := list(islice(of_history(raw), _MOST_TOLD)):
+            raise RecordError(f"{name}:{number}: not a line of a history", causes=problems)
+        found.append(HistoryLine(**{key: raw[key] for key in HistoryLine.__required_keys__}))  # type: ignore[typeddict-item]
     return found
 
 

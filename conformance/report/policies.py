@@ -26,5 +26,6 @@ def deciding_manifests(line: CaseLine, step: int) -> Sequence[Mapping[str, Any]]
 
 
 def _ref(manifest: Mapping[str, Any]) -> str:
-    metadata = manifest["metadata"]
-    return f"{metadata.get('namespace', _DEFAULT)}/{metadata['name']}"
+    metadata = manifest.get("metadata")
+    fields = metadata if isinstance(metadata, dict) else {}
+    return f"{fields.get('namespace', _DEFAULT)}/{fields.get('name', '')}"

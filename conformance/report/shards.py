@@ -84,8 +84,13 @@ def _doubled(parts: Sequence[_Part]) -> Iterator[str]:
         if len(found) > 1:
             yield f"shard {number}/{parts[0].shard['count']} is there {len(found)} times: {', '.join(found)}"
     if len(names) == len(parts):
-        times = Counter(line["id"] for each in parts for line in each.record.cases)
-        yield from (f"case {name} is there {count} times" for name, count in sorted(times.items()) if count > 1)
+        having: dict[str, list[str]] = defaultdict(list)
+        for each in parts:
+            for line in each.record.cases:
+                having[line["id"]].append(each.name)
+        for case, found in sorted(having.items()):
+            if len(found) > 1:
+                yield f"case {case} is there {len(found)} times: {', '.join(dict.fromkeys(found))}"
 
 
 def _missing(parts: Sequence[_Part]) -> Iterator[str]:

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
+import os
 from collections import Counter
 from datetime import UTC, datetime
+from itertools import islice
 from typing import IO, TYPE_CHECKING, Any
 
+from conformance import files
 from conformance.errors import RecordError
 from conformance.model.record import CaseLine, Footer, Header, Record
 from conformance.report.versions import READABLE, as_of_now
+from conformance.report.wellformed import of_record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
 FILE = "run.jsonl"
+#: A case in a world of 500 pods has some MB.
+#: The most that a record may have, and a line of it.
+MOST_BYTES, _MOST_LINE = 2**30, 64 * 2**20
+_MOST_TOLD = 5
 
 
 def now() -> str:
@@ -33,6 +43,8 @@ class Writer:
             self._file: IO[str] = self.path.open("w", encoding="utf-8")
         except OSError as error:
             raise RecordError(f"cannot write the record {self.path}", causes=[str(error)]) from error
+        with contextlib.suppress(OSError):  # a file system may have no locks
+            _hold(self._file)
         self._write(header)
 
     def case(self, line: CaseLine) -> None:
@@ -55,6 +67,63 @@ class Writer:
             self._file.flush()
         except OSError as error:
             raise RecordError(f"cannot write the record {self.path}", causes=[str(error)]) from error
+
+
+class Continuation(Writer):
+    """Appends to a record that was cut off: of the `found` bytes of its file the first `size` are whole lines.
+
+    Nothing in the file is changed before the first line is written, and then only what is no whole line is taken away, so that whenever a run
+    ends there is no less in the record than before it.
+    """
+
+    def __init__(self, path: Path, *, size: int, found: int) -> None:
+        self.path = path
+        self._size: int | None = size
+        try:
+            self._file = path.open("r+", encoding="utf-8")
+        except OSError as error:
+            raise RecordError(f"cannot go on with the record {path}", causes=[str(error)]) from error
+        try:
+            self._see_that_nobody_else_writes(found)
+        except RecordError:
+            self.close()
+            raise
+
+    def _see_that_nobody_else_writes(self, found: int) -> None:
+        try:
+            _hold(self._file)
+        except BlockingIOError:
+            raise RecordError(
+                f"{self.path} is still being written by another run", hint="wait until that has ended, or end it"
+            ) from None
+        except OSError:  # as where a record is begun
+            pass
+        if os.fstat(self._file.fileno()).st_size != found:
+            raise RecordError(f"{self.path} has changed since it was read", hint="see that no other run writes it")
+
+    def _write(self, line: Header | CaseLine | Footer) -> None:
+        if self._size is not None:
+            try:
+                self._file.seek(self._size)
+                self._file.truncate()
+            except OSError as error:
+                raise RecordError(f"cannot write the record {self.path}", causes=[str(error)]) from error
+            self._size = None
+        super()._write(line)
+
+
+def _hold(file: IO[str]) -> None:
+    """Keep others from going on with a record that is being written. The lock is the kernel's, and is gone with the process."""
+    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def put_aside(path: Path) -> Path:
+    """Keep a file that is no record any more beside the one that takes its place; return where it is."""
+    kept = path.with_suffix(f".damaged{path.suffix}")
+    try:
+        return path.replace(kept)
+    except OSError as error:
+        raise RecordError(f"cannot keep {path} as {kept}", causes=[str(error)]) from error
 
 
 class LogWriter:
@@ -110,29 +179,48 @@ def read(folder: Path) -> Record:
     """
     path = folder / FILE if folder.is_dir() else folder
     try:
-        raw = path.read_bytes().split(b"\n")
-    except OSError as error:
+        raw = list(_whole_lines(path))
+    except (OSError, ValueError) as error:  # a ValueError is of a name that no file can have
         raise RecordError(
             f"no record at {path}", causes=[str(error)], hint="give the folder of a run's --report"
         ) from error
-    lines = [_parse(path, number, text) for number, text in enumerate(raw[:-1], 1)]
+    lines = [_parse(path, number, text) for number, text in enumerate(raw, 1)]
     if not lines or lines[0]["type"] != "header" or lines[0].get("format") not in READABLE:
         raise RecordError(
             f"{path} does not begin with the header of a record: {', '.join(READABLE[:-1])} or {READABLE[-1]}"
         )
-    lines = [as_of_now(line) for line in lines]
+    lines = [_fitting(path, number, as_of_now(line)) for number, line in enumerate(lines, 1)]
     header: Header = lines[0]
     last = lines.pop() if lines[-1]["type"] == "footer" else None
     for number, line in enumerate(lines[1:], 2):
         if line["type"] != "case":
-            raise RecordError(f"{path}:{number}: a {line['type']} line among the cases")
+            raise RecordError(f"{path}:{number}: a {line['type'][:20]} line among the cases")
     return Record(header, tuple(lines[1:]), last)
+
+
+def _whole_lines(path: Path) -> Iterator[bytes]:
+    files.refuse_fifo(path)
+    size = 0
+    with path.open("rb") as file:
+        while (line := file.readline(_MOST_LINE)).endswith(b"\n"):
+            size += len(line)
+            if size > MOST_BYTES:
+                raise OSError(f"larger than {MOST_BYTES >> 20} MiB")
+            yield line
+    if len(line) == _MOST_LINE:
+        raise OSError(f"a line is longer than {_MOST_LINE >> 20} MiB")
+
+
+def _fitting(path: Path, number: int, line: Any) -> Any:
+    if problems := list(islice(of_record(line), _MOST_TOLD)):
+        raise RecordError(f"{path}:{number}: not a line of a record", causes=problems)
+    return line
 
 
 def _parse(path: Path, number: int, text: bytes) -> Any:
     try:
         line = json.loads(text.decode("utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:  # the latter of lists within lists without end
         raise RecordError(f"{path}:{number}: not a line of a record", causes=[str(error)]) from error
     if not isinstance(line, dict) or not isinstance(line.get("type"), str):
         raise RecordError(f"{path}:{number}: not a line of a record", causes=["it is no object with a type"])

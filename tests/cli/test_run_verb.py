@@ -86,3 +86,26 @@ def test_an_expectation_that_is_wrong_is_an_error_of_the_suite(
     )
     assert "x/a is isolated for ingress by x/deny (case.yaml:11:9), and no ingress rule matches" in line["reason"]
     assert "the suite disagrees with itself" in ended.out
+
+
+def test_a_run_that_was_cut_off_is_gone_on_with(case: str, good: str, program: Program, tmp_path: Path) -> None:
+    (tmp_path / "other.yaml").write_text(good.replace("K7QD", "A2B4"))
+    options = ("run", "--target", "mini:perfect", case, "other.yaml", "--resume", "out")
+    ended = program(*options)
+    assert ended.status == 0, ended.out
+    assert "nothing to resume: there is no out/run.jsonl, and all cases are run" in ended.out
+    file = tmp_path / "out" / "run.jsonl"
+    whole = file.read_bytes()
+    header, first, *_ = whole.splitlines(keepends=True)
+    file.write_bytes(header + first + b'{"type": "ca')
+    ended = program(*options, "--report", "./out", "-n", "2")
+    assert ended.status == 0, ended.out
+    assert "resumed: 1 of 2 cases were taken over from the record" in ended.out
+    assert file.read_bytes().startswith(header + first)
+    assert [line.get("id") for line in record(tmp_path / "out")] == [None, "K7QD", "A2B4", None]
+    ended = program("run", "--target", "mini:perfect", case, "--resume", "out")
+    assert ended.status == 64
+    assert "cases: 2 in the record, 1 in this run" in ended.out + ended.err
+    ended = program(*options, "--report", "elsewhere")
+    assert ended.status == 64
+    assert "a run that resumes out goes on with the record there" in ended.out + ended.err

@@ -143,6 +143,12 @@ class Project:
         text = (self.path / folder / "run.jsonl").read_text(encoding="utf-8")
         return [json.loads(line) for line in text.splitlines()]
 
+    def record_of_whole_lines(self) -> list[dict[str, Any]]:
+        """Return what there is of a record that may be cut off, or not be there at all."""
+        file = self.path / "report" / "run.jsonl"
+        text = file.read_text(encoding="utf-8") if file.exists() else ""
+        return [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n")]
+
     def trace(self) -> list[str]:
         file = self.path / "trace.txt"
         return file.read_text(encoding="utf-8").splitlines() if file.exists() else []

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
 
 from conformance.casefile.load import load_file
 from conformance.errors import CaseFileError
+from conformance.report.store import read
 
 if TYPE_CHECKING:
     from plugin_project import Project
@@ -35,6 +37,31 @@ def test_other_yaml_files_are_not_the_plugins_business(project: Project) -> None
     for name in ("_draft.yaml", ".hidden.yaml", "notes.txt", "case.json"):
         project.write(name, text)
     assert collected(project) == ALL
+
+
+def test_a_link_out_of_the_folder_that_was_named_is_refused_and_one_within_is_not(project: Project) -> None:
+    (project.path / "link.yaml").symlink_to(project.path / "x.yaml")
+    (project.path / "sub" / "out.yaml").symlink_to(project.path / "y.yaml")
+    result = project.run("--collect-only", "-q", "sub")
+    result.stdout.fnmatch_lines(["*out.yaml:1:1: cannot be read: a link out of the folder that was named*"])
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+    assert collected(project, "sub/out.yaml") == ["sub/out.yaml::YYYY"]
+    assert collected(project, "sub/z.yaml", "link.yaml") == ["link.yaml::XXXX", "sub/z.yaml::ZZZZ"]
+
+
+def test_what_is_no_file_is_not_waited_for(project: Project) -> None:
+    os.mkfifo(project.path / "fifo.yaml")
+    (project.path / "loop.yaml").symlink_to(project.path / "loop.yaml")
+    (project.path / "folder.yaml").mkdir()
+    assert collected(project) == ALL
+
+
+def test_names_that_are_not_utf8_are_written_into_the_record(project: Project) -> None:
+    name = os.fsdecode(b"\xff.yaml")
+    (project.path / "x.yaml").rename(project.path / name)
+    project.run("--netpol-report=report", f"--netpol-mode={name}", name)
+    record = read(project.path / "report")
+    assert ([line["path"] for line in record.cases], record.header["mode"]) == (["\\udcff.yaml"], "\\udcff.yaml")
 
 
 def test_what_a_vendor_publishes_is_no_case(project: Project) -> None:

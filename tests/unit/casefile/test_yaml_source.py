@@ -143,5 +143,7 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     missing = read(tmp_path / "missing.yaml", "missing.yaml")
     assert said(missing)[0].startswith("missing.yaml:1:1: cannot be read: ")
     (tmp_path / "binary.yaml").write_bytes(b"a: \xff\xfe\n")
-    assert said(read(tmp_path / "binary.yaml", "binary.yaml"))[0].startswith("binary.yaml:1:1: cannot be read: ")
+    assert said(read(tmp_path / "binary.yaml", "binary.yaml"))[0].startswith(
+        "binary.yaml:1:4: cannot be read: not UTF-8"
+    )
     assert said(read(tmp_path, "folder"))[0].startswith("folder:1:1: cannot be read: ")

@@ -117,7 +117,7 @@ def test_a_shard_that_is_there_twice_is_refused() -> None:
 
 def test_a_case_in_two_shards_is_refused() -> None:
     records = {"one": shard(1, CASES[:2]), "two": shard(2, CASES[1:3])}
-    assert refused(records, partial=True) == ["case BBBB is there 2 times"]
+    assert refused(records, partial=True) == ["case BBBB is there 2 times: one, two"]
 
 
 def test_a_missing_shard_is_refused_unless_a_part_is_asked_for() -> None:
