@@ -6,6 +6,7 @@ NETPOL_TEST_EXTERNAL   a command that runs its arguments outside the cluster
 NETPOL_TEST_ENFORCES   `no` where the cluster is known to enforce nothing
 NETPOL_TEST_THOROUGH   `yes` to run the rows of tables too, and all core cases a second time
 NETPOL_TEST_WAIVERS    the known deviations of its implementation
+NETPOL_TEST_FAULTS     how many faults may be made on it; only for one that is yours alone
 """
 
 from __future__ import annotations
