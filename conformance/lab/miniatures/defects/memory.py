@@ -20,6 +20,7 @@ from conformance.model.case import (
     LabelPod,
 )
 from conformance.model.default_world import default_world
+from conformance.model.policy import LabelSelector, NetworkPolicy
 from conformance.model.world import CANARY, Phase
 
 if TYPE_CHECKING:
@@ -27,12 +28,16 @@ if TYPE_CHECKING:
 
     from conformance.lab.miniatures.defect import Hears
     from conformance.lab.miniatures.rewriting import Part
-    from conformance.model.policy import NetworkPolicy, Rule
+    from conformance.model.policy import Rule
     from conformance.model.state import State
     from conformance.model.world import Namespace, Pod
 
     Labels = Mapping[str, str]
     KeepsLabels = Callable[[Labels, Labels], Labels]
+
+
+#: What the event before was about is remembered as a policy of this name, in no namespace and so about nothing.
+_EVENT_BEFORE = ""
 
 
 def _still_known(known: State, true: State) -> dict[str, NetworkPolicy]:
@@ -69,6 +74,21 @@ def _delete_opens(known: State, action: Action, true: State) -> State:
         policies[action.policy.ref] = action.policy
     elif isinstance(action, DeletePolicy) and action.ref in known.policies:
         policies = _others(policies, known.policies[action.ref], true)
+    return replace(true, policies=policies)
+
+
+def _first_of_two_last(known: State, action: Action, true: State) -> State:
+    """Of two events about one policy, one right after the other, the first is heard of last: what it said stays."""
+    policies = {ref: each for ref, each in known.policies.items() if each.namespace in true.world.namespaces}
+    before = known.policies.get(_EVENT_BEFORE)
+    if isinstance(action, (ApplyPolicy, DeletePolicy)):
+        ref = action.policy.ref if isinstance(action, ApplyPolicy) else action.ref
+        if before is not None and before.name == ref:
+            return replace(true, policies=policies)
+        policies.pop(ref, None)
+        if isinstance(action, ApplyPolicy):
+            policies[ref] = action.policy
+        policies[_EVENT_BEFORE] = NetworkPolicy("", ref, LabelSelector(), frozenset())
     return replace(true, policies=policies)
 
 
@@ -251,6 +271,7 @@ _KEEPS_DELETED = Defect(
 DEFECTS = (
     Defect("last-policy-wins", "M27", "forgets, when a policy is applied, all others that select a pod that it selects", _last_policy_wins),
     Defect("first-policy-wins", "M27", "ignores a policy that selects a pod which another one selects already", _first_policy_wins),
+    Defect("swaps-two-events", "M31", "hears of the second of two events about one policy first, where nothing came in between", _first_of_two_last),
     Defect("delete-opens", "M27", "forgets, when a policy is deleted, all others that select a pod that it selected", _delete_opens),
     _KEEPS_LABELS,
     _KEEPS_LABELS.only("egress", egress),
