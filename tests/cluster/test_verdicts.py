@@ -67,7 +67,7 @@ def test_a_cluster_that_enforces_nothing_is_found_out(unenforcing: Cluster, tmp_
     assert "nothing enforces policies" in smoke.stdout
 
     some = "" if unenforcing.thorough else "not row"
-    status, lines, output = unenforcing.run(tmp_path, "--timeout=settle=1", "-m", some)
+    status, lines, output = unenforcing.run(tmp_path, "--timeout=settle=1", "--timeout=labels=1", "-m", some)
     assert status == 1, output
     blocking = {case.id for case in load_cases(find([cases()])) if expects_a_block(case)}
     wrong = {
