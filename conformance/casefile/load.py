@@ -18,7 +18,7 @@ from conformance.files import leads_out
 from conformance.model.source import Location
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from conformance.casefile.source import Source
@@ -74,19 +74,26 @@ def find(paths: Sequence[Path]) -> Iterator[Path]:
 def _found(paths: Sequence[Path]) -> Iterator[Path]:
     for path in paths:
         if path.is_dir():
-            files = sorted(
-                file
-                for file in path.rglob("*")
-                if file.suffix in SUFFIXES
-                and not any(part.startswith(("_", ".")) for part in file.relative_to(path).parts)
-                and not file.is_dir()
-            )
-            refuse_links_out(files, path)
-            yield from files
+            yield from files_in(path, SUFFIXES, unless=_is_hidden)
         elif path.exists():
             yield path
         else:
             raise UsageError(f"no such file or folder: {path}", hint="give case files, or folders that hold some")
+
+
+def _is_hidden(place: Path) -> bool:
+    return any(part.startswith(("_", ".")) for part in place.parts)
+
+
+def files_in(folder: Path, suffixes: Sequence[str], unless: Callable[[Path], bool] = lambda _: False) -> list[Path]:
+    """Return the files under a folder with such names, sorted; `unless` is asked of their places in it. CaseFileError for links to outside."""
+    found = sorted(
+        file
+        for file in folder.rglob("*")
+        if file.suffix in suffixes and not unless(file.relative_to(folder)) and not file.is_dir()
+    )
+    refuse_links_out(found, folder)
+    return found
 
 
 def refuse_links_out(files: Iterable[Path], folder: Path) -> None:

@@ -10,7 +10,7 @@ import ipaddress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeGuard
 
-from conformance.casefile.load import refuse_links_out
+from conformance.casefile.load import files_in
 from conformance.casefile.networkpolicy import network_policy
 from conformance.casefile.shape import found, items
 from conformance.casefile.source import Source, documents, dotted
@@ -74,9 +74,7 @@ def from_objects(called: str, objects: Iterable[Mapping[str, Any]]) -> Manifests
 def _files(paths: Sequence[Path]) -> Iterator[Path]:
     for path in paths:
         if path.is_dir():
-            files = sorted(each for each in path.rglob("*") if each.suffix in SUFFIXES and not each.is_dir())
-            refuse_links_out(files, path)
-            yield from files
+            yield from files_in(path, SUFFIXES)
         elif path.exists():
             yield path
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from conformance.cluster import detect
@@ -50,12 +51,14 @@ class Roll:
 
     def __init__(self, api: Api) -> None:
         self._api = api
-        self._agents: Agents | None = None
+
+    @cached_property
+    def _agents(self) -> Agents | None:
+        return find(self._api)
 
     def call(self) -> Mapping[str, str]:
         """Return the uids of the agents' pods by their nodes, but for those that are about to go."""
         try:
-            self._agents = self._agents or find(self._api)
             pods = self._agents.pods() if self._agents is not None else ()
         except ApiError:
             return {}

@@ -100,6 +100,19 @@ def pod(each: Pod, setting: Setting, from_start: Sequence[str] = ()) -> dict[str
 
     `from_start` is what its agent tries from its first instruction on, as the agent takes it.
     """
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": each.name, "labels": _labels(each, setting)},
+        "spec": {**_spec(each, setting, from_start), "activeDeadlineSeconds": _DEADLINE},
+    }
+
+
+def _labels(each: Pod, setting: Setting) -> dict[str, str]:
+    return {**each.labels, RUN_LABEL: setting.names.run}
+
+
+def _spec(each: Pod, setting: Setting, from_start: Sequence[str]) -> dict[str, Any]:
     used = {Container.AGENT, *(server.container for server in each.servers)}
     first = Container.SIDECAR if Container.SIDECAR in used else Container.AGENT
     containers = [
@@ -128,20 +141,12 @@ def pod(each: Pod, setting: Setting, from_start: Sequence[str] = ()) -> dict[str
         spec["schedulingGates"] = [{"name": _PENDING_GATE}]
     elif each.phase is not Phase.RUNNING:
         spec["restartPolicy"] = "Never"
-    return {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": each.name, "labels": {**each.labels, RUN_LABEL: setting.names.run}},
-        "spec": {**spec, "activeDeadlineSeconds": _DEADLINE},
-    }
+    return spec
 
 
 def deployment(each: Pod, setting: Setting, from_start: Sequence[str] = ()) -> dict[str, Any]:
-    """Return a Deployment whose only replica is a probe pod. It knows its pod by a label that no case changes."""
-    alone = pod(each, setting, from_start)
-    spec = {key: value for key, value in alone["spec"].items() if key != "activeDeadlineSeconds"}  # not for Deployments
+    """Return a Deployment whose only replica is a probe pod. It knows its pod by a label that no case changes, and its pod may have no deadline."""
     mark = {POD_LABEL: each.name}
-    labels = {**alone["metadata"]["labels"], **mark}
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
@@ -149,7 +154,10 @@ def deployment(each: Pod, setting: Setting, from_start: Sequence[str] = ()) -> d
         "spec": {
             "replicas": 1,
             "selector": {"matchLabels": mark},
-            "template": {"metadata": {"labels": labels}, "spec": spec},
+            "template": {
+                "metadata": {"labels": {**_labels(each, setting), **mark}},
+                "spec": _spec(each, setting, from_start),
+            },
         },
     }
 

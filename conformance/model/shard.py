@@ -10,6 +10,9 @@ if TYPE_CHECKING:
 
     from conformance.model.case import Case
 
+#: More than there are cases: most of them would be empty.
+MOST_SHARDS = 10_000
+
 
 @dataclass(frozen=True, slots=True)
 class Shard:

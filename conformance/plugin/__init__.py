@@ -188,7 +188,9 @@ def pytest_configure_node(node: Any) -> None:
         given |= node.config.stash[_cluster].for_workers()
     node.workerinput["netpol"] = given
     if _resuming in node.config.stash:
-        node.workerinput["netpol_resume"] = node.config.stash[_resuming].for_workers()
+        from conformance.plugin.resuming import INPUT  # noqa: PLC0415 -- loaded already
+
+        node.workerinput[INPUT] = node.config.stash[_resuming].for_workers()
     if _turns not in node.config.stash:
         node.config.stash[_turns] = tempfile.mkdtemp(prefix="netpol-conformance-")
     node.workerinput["netpol_turns"] = node.config.stash[_turns]

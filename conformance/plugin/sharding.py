@@ -10,7 +10,7 @@ import pytest
 
 from conformance.casefile.load import digest
 from conformance.errors import UsageError
-from conformance.model.shard import Shard
+from conformance.model.shard import MOST_SHARDS, Shard
 from conformance.plugin.items import CaseItem
 
 if TYPE_CHECKING:
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 JOB_INDEX = "JOB_COMPLETION_INDEX"
 _SHARD = re.compile(r"(job|[0-9]{1,9})/([0-9]{1,9})")
 _INDEX = re.compile(r"[0-9]{1,9}")
-#: More than there are cases: most of them would be empty.
-_MOST = 10_000
 _OUTPUT = "netpol_chosen"  # how a worker of pytest-xdist says how many cases were chosen, where none is of this shard
 
 
@@ -41,8 +39,8 @@ def parse(text: str, environment: Mapping[str, str] = os.environ) -> Shard:
             hint="only the pods of a Job with completionMode Indexed have it; elsewhere write the number, such as 1/4",
         )
     shard = Shard(int(index) + 1 if number == "job" else int(number), int(count))
-    if shard.count > _MOST:
-        raise UsageError(f"{text} is too much: there are at most {_MOST} shards")
+    if shard.count > MOST_SHARDS:
+        raise UsageError(f"{text} is too much: there are at most {MOST_SHARDS} shards")
     if not 1 <= shard.number <= shard.count:
         raise UsageError(
             f"there is no shard {shard}", hint=f"shards are counted from 1, and there are {count}, as {text} says"

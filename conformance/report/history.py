@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from itertools import islice
 from typing import TYPE_CHECKING, TypedDict
 
 from conformance.errors import RecordError
 from conformance.report import totals
-from conformance.report.wellformed import of_history
+from conformance.report.wellformed import of_history, refuse
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from conformance.report.grid import Grid
-
-
-_MOST_TOLD = 5
 
 
 class HistoryLine(TypedDict):
@@ -57,8 +53,7 @@ def read(text: str, name: str) -> list[HistoryLine]:
             raw = json.loads(line)
         except (ValueError, RecursionError) as error:
             raise RecordError(f"{name}:{number}: not a line of a history", causes=[repr(error)]) from error
-        if problems := list(islice(of_history(raw), _MOST_TOLD)):
-            raise RecordError(f"{name}:{number}: not a line of a history", causes=problems)
+        refuse(of_history(raw), f"{name}:{number}", "history")
         found.append(HistoryLine(**{key: raw[key] for key in HistoryLine.__required_keys__}))  # type: ignore[typeddict-item]
     return found
 

@@ -8,24 +8,21 @@ import json
 import os
 from collections import Counter
 from datetime import UTC, datetime
-from itertools import islice
 from typing import IO, TYPE_CHECKING, Any
 
 from conformance import files
 from conformance.errors import RecordError
 from conformance.model.record import CaseLine, Footer, Header, Record
 from conformance.report.versions import READABLE, as_of_now
-from conformance.report.wellformed import of_record
+from conformance.report.wellformed import of_record, refuse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
 FILE = "run.jsonl"
-#: A case in a world of 500 pods has some MB.
-#: The most that a record may have, and a line of it.
+#: The most that a record may have, and a line of it: a case in a world of 500 pods has some MB.
 MOST_BYTES, _MOST_LINE = 2**30, 64 * 2**20
-_MOST_TOLD = 5
 
 
 def now() -> str:
@@ -212,8 +209,7 @@ def _whole_lines(path: Path) -> Iterator[bytes]:
 
 
 def _fitting(path: Path, number: int, line: Any) -> Any:
-    if problems := list(islice(of_record(line), _MOST_TOLD)):
-        raise RecordError(f"{path}:{number}: not a line of a record", causes=problems)
+    refuse(of_record(line), f"{path}:{number}", "record")
     return line
 
 

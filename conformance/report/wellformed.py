@@ -7,19 +7,22 @@ import re
 from datetime import datetime
 from functools import cache
 from importlib.resources import files
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from conformance.errors import RecordError
+from conformance.model.shard import MOST_SHARDS
 from conformance.report.findings import ends
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     Schema = Mapping[str, Any]
 
 _TYPES: Mapping[str, type | tuple[type, ...]] = {
     "object": dict, "array": list, "string": str, "integer": int, "number": (int, float), "null": type(None),
 }  # fmt: skip
-_MOST_DEPTH, _MOST_NUMBER, _MOST_SHARDS, _MOST_SHOWN = 50, 10**15, 10_000, 80
+_MOST_DEPTH, _MOST_NUMBER, _MOST_SHOWN, _MOST_TOLD = 50, 10**15, 80, 5
 _HISTORY: Schema = {
     "type": "object",
     "required": ["started", "implementation", "version", "mode", "suite_version", "case_set", "verdicts"],
@@ -49,6 +52,12 @@ def of_record(line: Mapping[str, Any]) -> Iterator[str]:
 def of_history(line: Any) -> Iterator[str]:
     """Yield what is wrong with a line of a history."""
     yield from _plain(line, "", 0) or _misfits(line, _HISTORY, "")
+
+
+def refuse(problems: Iterable[str], where: str, what: str) -> None:
+    """Raise RecordError with the first of the problems of a line, if there are any; `where` is its file and number."""
+    if told := list(islice(problems, _MOST_TOLD)):
+        raise RecordError(f"{where}: not a line of a {what}", causes=told)
 
 
 @cache
@@ -153,7 +162,7 @@ def _unfitting(line: Mapping[str, Any]) -> list[str]:
         f"{name}: there is no such moment: {line[name]}" for name in ("started", "ended") if not _is_moment(line, name)
     ]
     shard = line.get("shard")
-    if shard is not None and not shard["number"] <= shard["count"] <= _MOST_SHARDS:
+    if shard is not None and not shard["number"] <= shard["count"] <= MOST_SHARDS:
         found.append(f"shard: there is no shard {shard['number']}/{shard['count']}")
     for number, step in enumerate(line.get("steps", ())):
         found += _unfitting_step(step, f"steps[{number}]")

@@ -10,6 +10,7 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
+from case_head import HEAD
 from doors import HERE, Door, doors
 from fuzz import fuzz, limited, located, tried
 
@@ -34,15 +35,6 @@ if TYPE_CHECKING:
 DOORS = {door.name: door for door in doors()}
 INPUTS = 100
 LAUGHS = "a0: &a0 [x]\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 12))
-HEAD = """\
-apiVersion: netpol-conformance/v1
-kind: Case
-id: K7QD
-requirement: A pod MUST NOT accept what no policy allows.
-spec: https://kubernetes.io/docs/concepts/services-networking/network-policies/
-tier: core
-features: [ingress]
-"""
 #: What is no good for any door, each with what the error says of it where a door reads YAML.
 KNOWN = {
     "empty": b"",

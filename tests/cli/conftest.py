@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
+from case_head import HEAD
 
 from conformance import cli
 
@@ -16,14 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-GOOD = """\
-apiVersion: netpol-conformance/v1
-kind: Case
-id: K7QD
-requirement: A pod MUST NOT accept what no policy allows.
-spec: https://kubernetes.io/docs/concepts/services-networking/network-policies/
-tier: core
-features: [ingress]
+GOOD = (
+    HEAD
+    + """\
 steps:
   - name: deny
     apply:
@@ -35,6 +31,7 @@ steps:
       default: allow
       deny: ["* -> x/a"]
 """
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import textwrap
 from typing import TYPE_CHECKING, Any
 
@@ -114,6 +116,11 @@ class Project:
         self.case("x.yaml", "XXXX")
         self.case("y.yaml", "YYYY", namespace="y", features="ingress, named-port")
         self.case("sub/z.yaml", "ZZZZ", namespace="z", tier="extended")
+
+    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
+        """Start pytest as a program that can be told to end; nobody listens to what it says."""
+        command = [sys.executable, "-m", "pytest", *arguments]
+        return subprocess.Popen(command, cwd=self.path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def case(
         self, name: str, identity: str, *, namespace: str = "x", tier: str = "core", features: str = "ingress"

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
-import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -230,12 +228,7 @@ def test_a_run_that_is_killed_again_and_again_is_resumed(
     before: list[dict[str, Any]] = []
     for number, end in enumerate(ends):
         (project.path / "trace.txt").unlink(missing_ok=True)
-        with subprocess.Popen(
-            [sys.executable, "-m", "pytest", workers, RESUME if number else "--netpol-report=report"],
-            cwd=project.path,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        ) as process:
+        with project.start(workers, RESUME if number else "--netpol-report=report") as process:
             while "x" not in project.trace():
                 assert process.poll() is None
             process.send_signal(end)

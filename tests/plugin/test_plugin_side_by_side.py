@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import signal
-import subprocess
-import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -126,12 +124,7 @@ class Arena(Arena):
 
 Target.Arena = Arena
 """)
-    with subprocess.Popen(
-        [sys.executable, "-m", "pytest", "-n2", "-q"],
-        cwd=project.path,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    ) as controller:
+    with project.start("-n2", "-q") as controller:
         while project.trace().count("changing") < 2:
             assert controller.poll() is None
         controller.send_signal(signal.SIGINT)
@@ -156,12 +149,7 @@ class Arena(Arena):
 
 Target.Arena = Arena
 """)
-    with subprocess.Popen(
-        [sys.executable, "-m", "pytest", "-n2", "-q"],
-        cwd=project.path,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    ) as controller:
+    with project.start("-n2", "-q") as controller:
         while sum(line.startswith("changing") for line in project.trace()) < 2:
             assert controller.poll() is None
         controller.kill()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from case_head import HEAD
 
 from conformance.casefile.load import load_file
 from conformance.errors import CaseFileError
@@ -15,15 +16,6 @@ if TYPE_CHECKING:
 
     from conformance.model.case import Case
 
-HEAD = """\
-apiVersion: netpol-conformance/v1
-kind: Case
-id: K7QD
-requirement: A pod MUST NOT accept what no policy allows.
-spec: https://kubernetes.io/docs/concepts/services-networking/network-policies/
-tier: core
-features: [ingress]
-"""
 STEPS = """\
 steps:
   - name: open

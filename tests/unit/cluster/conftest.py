@@ -98,5 +98,5 @@ def kubeconfig(tmp_path: Path, server: FakeServer) -> str:
 
 
 @pytest.fixture
-def kubeconfig_for(tmp_path: Path) -> Callable[[str], str]:
-    return lambda url: write_kubeconfig(tmp_path / "config-for", url)
+def kubeconfig_for(tmp_path: Path) -> Callable[..., str]:
+    return lambda url, user=None: write_kubeconfig(tmp_path / "config-for", url, user)

@@ -7,9 +7,9 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from conftest import refusal, write_kubeconfig
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from conftest import FakeServer
@@ -28,11 +28,13 @@ TROUBLE = {
     ("verb", "trouble"),
     [("run", "the version"), ("run", "permissions"), ("run", "nodes"), ("smoke", "nodes"), ("cleanup", "nothing")],
 )
-def test_a_token_is_in_no_output_and_no_record(server: FakeServer, tmp_path: Path, verb: str, trouble: str) -> None:
+def test_a_token_is_in_no_output_and_no_record(
+    server: FakeServer, kubeconfig_for: Callable[..., str], tmp_path: Path, verb: str, trouble: str
+) -> None:
     request, status = TROUBLE[trouble]
-    server.answers[request] = [(status, refusal(status, "no"))]
+    server.answers[request] = [(status, {"kind": "Status", "message": "no"})]
     server.answer("POST /apis/authorization.k8s.io/v1/selfsubjectaccessreviews", 201, {"status": {"allowed": True}})
-    kubeconfig = write_kubeconfig(tmp_path / "kubeconfig", server.url, {"token": CANARY})
+    kubeconfig = kubeconfig_for(server.url, {"token": CANARY})
     report = tmp_path / "report"
     options = {
         "run": ["cases/recipes", "--target=kubernetes", f"--report={report}", "-v"],
