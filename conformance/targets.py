@@ -26,7 +26,10 @@ _RUN = re.compile(r"^[a-z0-9]{1,12}$")
 
 @dataclass(frozen=True, slots=True)
 class TargetOptions:
-    """What a user says about the target; each is an option `--netpol-…` of pytest and one of the command line."""
+    """What a user says about the target; each is an option `--netpol-…` of pytest and one of the command line.
+
+    Labels and annotations are written `KEY=VALUE`.
+    """
 
     target: str = "netns"
     run: str = field(default_factory=new_run)
@@ -41,6 +44,9 @@ class TargetOptions:
     kind_config: Path | None = None
     keep: bool = False
     disruptive: bool = False
+    despite_policies: bool = False
+    namespace_labels: Sequence[str] = ()
+    namespace_annotations: Sequence[str] = ()
     workload: str = Workload.POD
 
     def __post_init__(self) -> None:
@@ -48,6 +54,9 @@ class TargetOptions:
             raise UsageError(f"no workload is called {self.workload!r}", hint=f"they are {' and '.join(Workload)}")
         if not _RUN.match(self.run):
             raise UsageError(f"a run's name is 1 to 12 of a-z0-9, not {self.run!r}")
+        for each in (*self.namespace_labels, *self.namespace_annotations):
+            if not each.partition("=")[0] or "=" not in each:
+                raise UsageError(f"{each!r} is no label or annotation", hint="write it as KEY=VALUE")
 
 
 def check(options: TargetOptions) -> None:
@@ -88,7 +97,7 @@ class SharedKind:
     cluster: Cluster
     options: KindOptions
 
-    def for_workers(self) -> dict[str, str]:
+    def for_workers(self) -> dict[str, str | bool]:
         """Return the options by which another process runs on this cluster."""
         from conformance.cluster.kind import kubernetes_options  # noqa: PLC0415 -- loaded already
 
@@ -99,6 +108,7 @@ class SharedKind:
             "kubeconfig": chosen.kubeconfig or "",
             "image": chosen.image,
             "external": shlex.join(chosen.external_command),
+            "despite_policies": chosen.despite_policies,
         }
 
     def close(self) -> None:
@@ -203,7 +213,14 @@ def _kubernetes_options(options: TargetOptions) -> KubernetesOptions:
         external_command=tuple(shlex.split(options.external)),
         workload=Workload(options.workload),
         disruptive=options.disruptive,
+        despite_policies=options.despite_policies,
+        namespace_labels=_pairs(options.namespace_labels),
+        namespace_annotations=_pairs(options.namespace_annotations),
     )
+
+
+def _pairs(given: Sequence[str]) -> dict[str, str]:
+    return {key: value for key, _, value in (each.partition("=") for each in given)}
 
 
 def _kind(options: TargetOptions, _: str) -> Target:

@@ -25,4 +25,14 @@ Target = Annotated[str, typer.Option(help="netns, kubernetes, kind or mini:NAME"
 Context = Annotated[str, typer.Option(help="the kubeconfig context; target kubernetes needs one")]
 Kubeconfig = Annotated[str, typer.Option(help="the kubeconfig file, where it is not the usual one")]
 Image = Annotated[str, typer.Option(help="the image of the probe pods: any that has python3")]
+DespitePolicies = Annotated[
+    bool,
+    typer.Option("--despite-policies", help="go on where the cluster has policies of its own that may reach any pod"),
+]
+NamespaceLabel = Annotated[
+    list[str] | None, typer.Option(help="KEY=VALUE: a label that the run's namespaces must have on this cluster")
+]
+NamespaceAnnotation = Annotated[
+    list[str] | None, typer.Option(help="KEY=VALUE: an annotation that the run's namespaces must have on this cluster")
+]
 WorkloadName = Annotated[str, typer.Option(help="what the probe pods are: pod, or deployment for one each")]

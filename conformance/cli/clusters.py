@@ -6,7 +6,19 @@ from typing import Annotated
 
 import typer
 
-from conformance.cli.app import Context, Image, Kubeconfig, Target, WorkloadName, app, err, out
+from conformance.cli.app import (
+    Context,
+    DespitePolicies,
+    Image,
+    Kubeconfig,
+    NamespaceAnnotation,
+    NamespaceLabel,
+    Target,
+    WorkloadName,
+    app,
+    err,
+    out,
+)
 
 
 @app.command()
@@ -16,13 +28,23 @@ def smoke(
     kubeconfig: Kubeconfig = "",
     image: Image = "",
     workload: WorkloadName = "pod",
+    despite_policies: DespitePolicies = False,
+    namespace_label: NamespaceLabel = None,
+    namespace_annotation: NamespaceAnnotation = None,
 ) -> None:
     """Tell in seconds whether the target connects pods at all, and whether anything enforces policies."""
     from conformance import targets  # noqa: PLC0415 -- verbs import what they need
     from conformance.runner.smoke import smoke as try_out  # noqa: PLC0415 -- as above
 
     options = targets.TargetOptions(
-        target=target, context=context, kubeconfig=kubeconfig, image=image, workload=workload
+        target=target,
+        context=context,
+        kubeconfig=kubeconfig,
+        image=image,
+        workload=workload,
+        despite_policies=despite_policies,
+        namespace_labels=tuple(namespace_label or ()),
+        namespace_annotations=tuple(namespace_annotation or ()),
     )
     made = targets.make(options)
     try:

@@ -10,7 +10,18 @@ from typing import Annotated
 
 import typer
 
-from conformance.cli.app import Context, Image, Kubeconfig, Target, app, err, out
+from conformance.cli.app import (
+    Context,
+    DespitePolicies,
+    Image,
+    Kubeconfig,
+    NamespaceAnnotation,
+    NamespaceLabel,
+    Target,
+    app,
+    err,
+    out,
+)
 
 _EXIT_FOUND = 1
 _EXIT_UNJUDGED = 70
@@ -22,6 +33,9 @@ def fuzz(
     context: Context = "",
     kubeconfig: Kubeconfig = "",
     image: Image = "",
+    despite_policies: DespitePolicies = False,
+    namespace_label: NamespaceLabel = None,
+    namespace_annotation: NamespaceAnnotation = None,
     seconds: Annotated[float, typer.Option(help="how long it goes on; what was begun is ended")] = 60.0,
     count: Annotated[int, typer.Option(help="how many samples at most; 0 is as many as there is time for")] = 0,
     seed: Annotated[int, typer.Option(help="what samples are drawn from; a new one by default")] = 0,
@@ -43,7 +57,15 @@ def fuzz(
     from conformance.runner.session import Rules, Session  # noqa: PLC0415 -- as above
 
     seed = seed or secrets.randbelow(10**6)
-    options = targets.TargetOptions(target=target, context=context, kubeconfig=kubeconfig, image=image)
+    options = targets.TargetOptions(
+        target=target,
+        context=context,
+        kubeconfig=kubeconfig,
+        image=image,
+        despite_policies=despite_policies,
+        namespace_labels=tuple(namespace_label or ()),
+        namespace_annotations=tuple(namespace_annotation or ()),
+    )
     made = targets.make(options)
     # What is in force at once need not be waited for, and a hundred tries that make a finding small need not take minutes.
     rules = Rules(timeouts={"settle": 1.0, "labels": 1.0} if made.at_once else {})

@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from conformance.cli import given
-from conformance.cli.app import Context, Image, Kubeconfig, Paths, Target, WorkloadName, app
+from conformance.cli.app import (
+    Context,
+    DespitePolicies,
+    Image,
+    Kubeconfig,
+    NamespaceAnnotation,
+    NamespaceLabel,
+    Paths,
+    Target,
+    WorkloadName,
+    app,
+)
 from conformance.errors import UsageError
 
 if TYPE_CHECKING:
@@ -56,6 +67,9 @@ def run(
     disruptive: Annotated[
         bool, typer.Option("--disruptive", help="run cases that restart the implementation's pods too")
     ] = False,
+    despite_policies: DespitePolicies = False,
+    namespace_label: NamespaceLabel = None,
+    namespace_annotation: NamespaceAnnotation = None,
     run_name: Annotated[str, typer.Option("--run", help="the name of the run, part of all names on the cluster")] = "",
     waivers: Annotated[str, typer.Option(help="a file of known deviations")] = "",
     mode: Annotated[
@@ -108,6 +122,9 @@ def run(
     arguments += [f"--netpol-timeout={each}" for each in timeout or ()]
     arguments += ["--netpol-keep"] if keep else []
     arguments += ["--netpol-disruptive"] if disruptive else []
+    arguments += ["--netpol-despite-policies"] if despite_policies else []
+    arguments += [f"--netpol-namespace-label={each}" for each in namespace_label or ()]
+    arguments += [f"--netpol-namespace-annotation={each}" for each in namespace_annotation or ()]
     arguments += ["--netpol-strict"] if strict else []
     workers = workers or ("auto" if many else "")
     for flag, value in (("-n", workers), ("-k", keyword), ("-m", marker)):

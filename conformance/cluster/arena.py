@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from conformance.cluster import manifests, reproduce
+from conformance.cluster import manifests, reproduce, surroundings
+from conformance.cluster.admitted import Foreign, is_kept
 from conformance.cluster.agents import Roll
 from conformance.cluster.client import CONFLICT, NOT_FOUND, ApiError, failing_as, namespace_path, policy_path
 from conformance.cluster.kubeconfig import kubectl_words
-from conformance.cluster.namespaces import ask_to_go, await_gone, delete_all
 from conformance.cluster.outside import Outside
+from conformance.cluster.own_namespaces import OwnNamespaces
 from conformance.cluster.pods import Pods
 from conformance.cluster.restart import Restart
 from conformance.cluster.reuse import EndedPods
@@ -27,7 +29,7 @@ from conformance.runner.probing import Prober
 from conformance.runner.routes import LOOPBACKS, from_start
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from conformance.cluster.client import Api
     from conformance.cluster.manifests import Setting
@@ -61,14 +63,11 @@ class KubernetesArena:
         self._names = setting.names
         self._timeouts = options.timeouts
         self._world = World(nodes=nodes)
-        #: Namespaces on the cluster that are this arena's to delete; short names that it has or had.
-        self._made: set[str] = set()
-        self._known: set[str] = set()
-        #: Namespaces that were asked to go, and that nobody has waited for yet.
-        self._leaving: set[str] = set()
         self._policies: set[str] = set()
         self._nodes: dict[str, str] = {}
-        self._pods = Pods(api, setting, options.timeouts)
+        self._foreign = Foreign()
+        self._namespaces = OwnNamespaces(api, setting, options.timeouts.gone, self._foreign)
+        self._pods = Pods(api, setting, options.timeouts, self._foreign)
         self._ended = EndedPods(self._pods)
         self._restart: Restart | None = None
         self._roll = Roll(api)
@@ -78,6 +77,11 @@ class KubernetesArena:
     @property
     def world(self) -> World:
         return self._world
+
+    @property
+    def namespaces(self) -> Collection[str]:
+        """What its namespaces are called on the cluster."""
+        return self._namespaces.real_names
 
     @property
     def unsupported(self) -> Mapping[str, str]:
@@ -95,7 +99,7 @@ class KubernetesArena:
             outside = {
                 each: pool.submit(self._outside.addresses, each, self._prober) for each in world.endpoints.values()
             }
-            list(pool.map(lambda each: self._make_namespace(each, ArenaFailed), world.namespaces.values()))
+            list(pool.map(lambda each: self._namespaces.make(each, ArenaFailed), world.namespaces.values()))
             created = [pool.submit(self._pods.create, pod, ArenaFailed) for pod in pods]
             services = pool.map(lambda each: self._make_service(each, ArenaFailed), world.services.values())
             made = {each.ref: each for each in services}
@@ -106,6 +110,7 @@ class KubernetesArena:
             list(pool.map(lambda pod: self._wait_for_servers(pod, ArenaFailed), self._world.running))
             for endpoint, addresses in outside.items():
                 self._world = self._world.with_endpoint(replace(endpoint, addresses=addresses.result()))
+        surroundings.refuse_others(self._api, self._namespaces.real_names)
         self._outside.connect(self._world, self._nodes, self._prober)
 
     def change(self, changes: Sequence[Change]) -> None:
@@ -121,14 +126,12 @@ class KubernetesArena:
                 self._changed(change)
 
     def create_namespace(self, namespace: Namespace) -> None:
-        if self._names.namespace(namespace.name) in self._leaving:
-            self._await_gone(namespace.name)
-        self._make_namespace(namespace, ActionFailed)
+        self._namespaces.make(namespace, ActionFailed)
         self._world = self._world.with_namespace(namespace)
 
     def delete_namespace(self, name: str) -> None:
         self._discard_namespace(name)
-        self._await_gone(name)
+        self._namespaces.await_gone(name)
 
     def create_pod(self, pod: Pod) -> None:
         tries = from_start(self._world, pod)
@@ -208,18 +211,14 @@ class KubernetesArena:
     def close(self) -> None:
         with ThreadPoolExecutor(max_workers=1) as pool:
             closing = pool.submit(self._prober.close)
-            left = delete_all(self._api, sorted(self._made), self._timeouts.gone)
-            closing.result()
-        self._made.intersection_update(left)
-        if left:
-            raise ActionFailed(
-                f"{len(left)} namespaces of this run are not gone",
-                causes=[f"{name}: {why}" for name, why in sorted(left.items())],
-                hint="`netpol-conformance cleanup` tries again",
-            )
+            try:
+                self._namespaces.delete_all()
+            finally:
+                closing.result()
 
     def _make(self, change: Change) -> None:
         """Ask for one change. Several threads may do so, for different objects."""
+        self._foreign.refuse(change)
         match change:
             case ApplyPolicy(policy):
                 self._apply(policy)
@@ -244,47 +243,28 @@ class KubernetesArena:
         with failing_as(ActionFailed, f"policy {policy.ref} was not accepted", self._api):
             known = policy.ref in self._policies
             try:
-                _ = self._api.replace(path, body) if known else self._api.create(collection, body)
+                answer = self._api.replace(path, body) if known else self._api.create(collection, body)
             except ApiError as error:
                 if error.status != (NOT_FOUND if known else CONFLICT):
                     raise
-                _ = self._api.create(collection, body) if known else self._api.replace(path, body)
+                answer = self._api.create(collection, body) if known else self._api.replace(path, body)
         self._policies.add(policy.ref)
+        if not is_kept(body["spec"], answer.get("spec")):
+            raise ActionFailed(
+                f"policy {policy.ref} was altered when it was admitted",
+                causes=(f"the API server has {json.dumps(answer.get('spec'), sort_keys=True)}",),
+                hint="a mutating webhook does that: exempt the namespaces of the run, by a label that --namespace-label gives them",
+            )
 
     def _translated(self, policy: NetworkPolicy) -> dict[str, Any]:
-        return self._names.translated(policy.manifest, self._known)
-
-    def _make_namespace(self, namespace: Namespace, kind: type[ConformanceError]) -> None:
-        real = self._names.namespace(namespace.name)
-        self._known.add(namespace.name)
-        with failing_as(kind, f"namespace {namespace.name} ({real}) was not created", self._api):
-            self._made.add(real)
-            try:
-                self._api.create("/api/v1/namespaces", manifests.namespace(namespace, self._setting))
-            except ApiError as error:
-                if error.status:  # refused, and so not made; without an answer, nobody knows
-                    self._made.discard(real)
-                raise
-            self._api.create(namespace_path(real, "configmaps"), manifests.agent_config_map(self._setting))
+        return self._names.translated(policy.manifest, self._namespaces.known)
 
     def _discard_namespace(self, name: str) -> None:
-        real = self._names.namespace(name)
-        if failed := ask_to_go(self._api, [real]):
-            raise ActionFailed(f"namespace {name} ({real}) was not deleted", causes=(failed[real],))
-        self._leaving.add(real)
+        self._namespaces.ask_to_go(name)
         for ref in [pod.ref for pod in self._world.pods.values() if pod.namespace == name]:
             self._forget(ref)
         self._policies = {ref for ref in self._policies if not ref.startswith(f"{name}/")}
         self._changed(DeleteNamespace(name))
-
-    def _await_gone(self, name: str) -> None:
-        real = self._names.namespace(name)
-        if left := await_gone(self._api, [real], self._timeouts.gone):
-            raise ActionFailed(
-                f"namespace {name} ({real}) is not gone after {self._timeouts.gone:g} s", causes=(left[real],)
-            )
-        self._leaving.discard(real)
-        self._made.discard(real)
 
     def _make_service(self, service: Service, kind: type[ConformanceError]) -> Service:
         path = namespace_path(self._names.namespace(service.namespace), "services")

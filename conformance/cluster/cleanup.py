@@ -22,9 +22,8 @@ def cleanup(
     reachable(api)
     selector = f"{MANAGED_BY_LABEL}={MANAGED_BY}" + (f",{RUN_LABEL}={run}" if run else "")
     with failing_as(ActionFailed, "the namespaces of earlier runs cannot be listed", api):
-        found = [
-            each["metadata"]["name"] for each in api.items(namespace_path("").rstrip("/"), {"labelSelector": selector})
-        ]
+        metadata = [each["metadata"] for each in api.items(namespace_path("").rstrip("/"), {"labelSelector": selector})]
+    found = {each["name"]: each["uid"] for each in metadata}
     left = delete_all(api, found, timeouts.gone)
     containers = remove_left_behind(context, run)
     api.close()

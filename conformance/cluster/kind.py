@@ -141,6 +141,7 @@ def kubernetes_options(cluster: Cluster, options: KindOptions) -> KubernetesOpti
         external_command=outside,
         workload=options.workload,
         disruptive=options.disruptive,
+        despite_policies=True,  # all that is there came with the implementation
         timeouts=options.timeouts.cluster,
     )
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from conformance.cluster.admitted import POD_SECURITY
 from conformance.cluster.naming import MANAGED_BY, MANAGED_BY_LABEL, POD_LABEL, RUN_LABEL
 from conformance.cluster.options import Workload
 from conformance.model.world import Container, Phase
 from conformance.runner.routes import identity
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from conformance.cluster.naming import Names
     from conformance.model.world import Namespace, Pod, Server, Service
@@ -31,13 +32,18 @@ _PENDING_GATE = f"{MANAGED_BY}/pending"
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What all objects of one arena have in common. `workers` are the values of the nodes' hostname label."""
+    """What all objects of one arena have in common. `workers` are the values of the nodes' hostname label.
+
+    Labels and annotations of namespaces are those that the user's cluster wants of them.
+    """
 
     names: Names
     image: str
     workers: Sequence[str]
     agent: str
     workload: Workload = Workload.POD
+    namespace_labels: Mapping[str, str] = field(default_factory=dict)
+    namespace_annotations: Mapping[str, str] = field(default_factory=dict)
 
     def deploys(self, each: Pod) -> bool:
         """Whether a pod is that of a Deployment. One that is not to run cannot be: a Deployment starts it again and again."""
@@ -51,12 +57,14 @@ def namespace(each: Namespace, setting: Setting) -> dict[str, Any]:
         "kind": "Namespace",
         "metadata": {
             "name": setting.names.namespace(each.name),
+            "annotations": {**setting.namespace_annotations},
             "labels": {
+                **setting.namespace_labels,
                 **each.labels,
                 MANAGED_BY_LABEL: MANAGED_BY,
                 RUN_LABEL: setting.names.run,
-                "pod-security.kubernetes.io/enforce": "restricted",
-                "pod-security.kubernetes.io/enforce-version": "latest",
+                POD_SECURITY: "restricted",
+                f"{POD_SECURITY}-version": "latest",
             },
         },
     }

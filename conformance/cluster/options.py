@@ -6,6 +6,10 @@ import secrets
 import string
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 #: Small, public, multi-platform, and with nothing but Python: the agent is mounted into it.
 DEFAULT_IMAGE = "docker.io/library/python:3.12-slim"
@@ -58,7 +62,8 @@ class KubernetesOptions:
     """A cluster by its context, which must be named: there is no default.
 
     `external_command` is what comes before `python3` to run it on a machine outside the cluster; its stdin and stdout must be that
-    program's. `run` tells this run's objects from those of others. With `disruptive` cases may restart the implementation's own pods.
+    program's. `run` tells this run's objects from those of others. With `disruptive` cases may restart the implementation's own pods; with
+    `despite_policies` it goes on where the cluster has policies of its own that may reach any pod.
     """
 
     context: str
@@ -68,4 +73,7 @@ class KubernetesOptions:
     external_command: tuple[str, ...] = ()
     workload: Workload = Workload.POD
     disruptive: bool = False
+    despite_policies: bool = False
+    namespace_labels: Mapping[str, str] = field(default_factory=dict)
+    namespace_annotations: Mapping[str, str] = field(default_factory=dict)
     timeouts: ClusterTimeouts = field(default_factory=ClusterTimeouts)

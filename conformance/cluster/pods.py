@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from conformance.cluster import diagnosis, manifests
+from conformance.cluster.admitted import stowaways
 from conformance.cluster.client import FORBIDDEN, ApiError, deployment_path, failing_as, namespace_path
 from conformance.cluster.naming import POD_LABEL, RUN_LABEL
 from conformance.cluster.waiting import retried, until_none_left
@@ -16,6 +17,7 @@ from conformance.model.world import Phase
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from conformance.cluster.admitted import Foreign
     from conformance.cluster.client import Api
     from conformance.cluster.manifests import Setting
     from conformance.cluster.options import ClusterTimeouts
@@ -39,10 +41,11 @@ class Pods:
     Errors are of the kind that the caller names: the same fault means different things to it.
     """
 
-    def __init__(self, api: Api, setting: Setting, timeouts: ClusterTimeouts) -> None:
+    def __init__(self, api: Api, setting: Setting, timeouts: ClusterTimeouts, foreign: Foreign) -> None:
         self._api = api
         self._setting = setting
         self._timeouts = timeouts
+        self._foreign = foreign
         self._real_names: dict[str, str] = {}
         self._leaving: set[str] = set()
 
@@ -77,8 +80,18 @@ class Pods:
 
         if left := until_none_left(look, self._timeouts.pod_ready):
             raise self._failure(left, found, kind)
+        for pod in pods:
+            self._see_what_was_admitted(pod, found[pod.ref], kind)
         self._real_names |= {pod.ref: found[pod.ref]["metadata"]["name"] for pod in pods}
         return {pod.ref: _placed(found[pod.ref]) for pod in pods}
+
+    def _see_what_was_admitted(self, pod: Pod, found: Mapping[str, Any], kind: type[ConformanceError]) -> None:
+        if others := stowaways(found):
+            raise kind(
+                f"pod {pod.ref} has containers that this run did not ask for: {', '.join(others)}",
+                hint="a webhook puts them there: exempt the namespaces of the run, by a label or annotation that --namespace-label and --namespace-annotation give them",
+            )
+        self._foreign.pod(pod, found)
 
     def miss(self, pods: Sequence[Pod]) -> None:
         """Raise ProbeFailed where pods are gone that nobody of this run deleted. One that crashes is still there, and so is one whose node is."""

@@ -7,7 +7,8 @@ from contextlib import suppress
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from conformance.cluster import access, detect
+from conformance.cluster import access, detect, surroundings
+from conformance.cluster.admitted import OWN_LABELS
 from conformance.cluster.arena import KubernetesArena
 from conformance.cluster.client import Api, ApiError, failing_as, namespace_path, reachable
 from conformance.cluster.manifests import Setting
@@ -19,6 +20,8 @@ from conformance.runner.target import Description
 from conformance.runner.timeouts import Timeouts
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from conformance.model.world import World
     from conformance.runner.timeouts import Clock
 
@@ -40,7 +43,7 @@ class KubernetesTarget:
         self._options = options
         self._api = Api(options.context, options.kubeconfig, options.timeouts)
         self._version = reachable(self._api)
-        self._permitted = False
+        self._checked = False
         self._arenas: list[KubernetesArena] = []
 
     def describe(self) -> Description:
@@ -51,10 +54,13 @@ class KubernetesTarget:
         felix = self._readable(_FELIX) if found.name == "calico" else None
         data_plane = detect.data_plane(daemon_sets, felix, kube_proxy)
         environment = detect.environment(self._version, nodes, kube_proxy, data_plane)
+        own = [name for arena in self._arenas for name in arena.namespaces]
+        environment |= surroundings.described(self._api, own)
         return Description("kubernetes", found.name, found.version, environment)
 
     def open_arena(self, world: World, name: str) -> KubernetesArena:
-        self._check_permissions()
+        self._check()
+        _refuse_labels_of(world, self._options.namespace_labels)
         nodes = self._nodes()
         workers = detect.workers(nodes)
         if not workers:
@@ -64,7 +70,13 @@ class KubernetesTarget:
                 hint="`kubectl get nodes` and `kubectl describe node` say why",
             )
         setting = Setting(
-            Names(self._options.run, name), self._options.image, workers, _agent(), self._options.workload
+            Names(self._options.run, name),
+            self._options.image,
+            workers,
+            _agent(),
+            self._options.workload,
+            self._options.namespace_labels,
+            self._options.namespace_annotations,
         )
         arena = KubernetesArena(
             self._api, self._options, setting, detect.internal_address(nodes[0]), detect.places(nodes)
@@ -104,9 +116,9 @@ class KubernetesTarget:
         except ApiError:
             return None
 
-    def _check_permissions(self) -> None:
-        """Refuse to start what could not be finished, or could not be cleaned up afterwards."""
-        if self._permitted:
+    def _check(self) -> None:
+        """Refuse to start what could not be finished, could not be cleaned up afterwards, or could not be judged."""
+        if self._checked:
             return
         asked = access.asked_for(self._options)
         with failing_as(TargetUnavailable, "the account's permissions cannot be asked for", self._api):
@@ -117,7 +129,19 @@ class KubernetesTarget:
                 causes=[f"it may not {each}" for each in missing],
                 hint=f"`{access.make_role(asked)}` makes a ClusterRole {access.ROLE_NAME} that holds all of it: bind it to the account",
             )
-        self._permitted = True
+        if not self._options.despite_policies:
+            surroundings.refuse_policies(self._api)
+        self._checked = True
+
+
+def _refuse_labels_of(world: World, labels: Mapping[str, str]) -> None:
+    """See that no label that a user wants on namespaces is one that cases are about."""
+    taken = OWN_LABELS.union(*(each.labels for each in world.namespaces.values()))
+    if both := sorted(taken & labels.keys()):
+        raise UsageError(
+            f"namespaces cannot be given the label{'s' if len(both) > 1 else ''} {', '.join(both)}",
+            hint="they have labels of these names already, which cases or the suite itself need",
+        )
 
 
 def _agent() -> str:

@@ -68,6 +68,9 @@ OPTIONS = (
         "run cases that restart the implementation's pods too; nobody else may use the cluster meanwhile",
         "flag",
     ),
+    Option("despite-policies", "go on where the cluster has policies of its own that may reach any pod", "flag"),
+    Option("namespace-label", "KEY=VALUE, a label that the run's namespaces must have on this cluster", "list"),
+    Option("namespace-annotation", "KEY=VALUE, an annotation that they must have", "list"),
     Option("shard", "only a part of the cases: 2/4 is the second of four, job/4 that of this pod of an indexed Job"),
     Option(
         "world-size",
@@ -154,6 +157,9 @@ def target_options(config: pytest.Config) -> TargetOptions:
         keep=bool(value(config, "keep")),
         workload=value(config, "workload") or Workload.POD,
         disruptive=bool(value(config, "disruptive")),
+        despite_policies=bool(value(config, "despite-policies")),
+        namespace_labels=tuple(value(config, "namespace-label") or ()),
+        namespace_annotations=tuple(value(config, "namespace-annotation") or ()),
     )
 
 

@@ -50,11 +50,11 @@ def test_only_a_namespace_of_the_same_name_waits_for_one_that_was_discarded(
     arena = KubernetesArena(Api("test", kubeconfig), KubernetesOptions("test", kubeconfig), setting, "", ())
     path = f"/api/v1/namespaces/{setting.names.namespace('w')}"
     for name in ("w", "v"):
-        server.answer("POST /api/v1/namespaces", 201, {})
+        server.answer("POST /api/v1/namespaces", 201, {"metadata": {"uid": f"uid-{name}"}})
         server.answer(f"POST /api/v1/namespaces/{setting.names.namespace(name)}/configmaps", 201, {})
     server.answer(f"DELETE {path}", 200, {})
     server.answer(f"DELETE {path}/pods", 200, {})
-    server.answer(f"GET {path}", 200, {})
+    server.answer(f"GET {path}", 200, {"metadata": {"uid": "uid-w"}})
     server.answer(f"GET {path}", 404, {})
     arena.create_namespace(Namespace("w"))
     arena.discard([], ["w"])

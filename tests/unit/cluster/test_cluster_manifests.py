@@ -29,6 +29,7 @@ def test_a_namespace_carries_its_labels_the_run_s_and_the_strictest_pod_security
     made = manifests.namespace(Namespace("x", {"team": "red"}), SETTING)
     assert made["metadata"] == {
         "name": "netpol-abc123-main-1-x",
+        "annotations": {},
         "labels": {
             "team": "red",
             "app.kubernetes.io/managed-by": "netpol-conformance",

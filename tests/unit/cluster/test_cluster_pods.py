@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from conformance.cluster.admitted import Foreign
 from conformance.cluster.client import Api
 from conformance.cluster.manifests import Setting
 from conformance.cluster.naming import Names
@@ -39,7 +40,7 @@ def api(kubeconfig: str) -> Api:
 
 def pods(api: Api, workload: Workload, **timeouts: float) -> Pods:
     setting = Setting(Names("r", "main-1"), "image:1", ("worker-1",), "agent", workload)
-    return Pods(api, setting, ClusterTimeouts(**timeouts))
+    return Pods(api, setting, ClusterTimeouts(**timeouts), Foreign())
 
 
 def asked(server: FakeServer, verb: str) -> list[tuple[str, Any]]:
