@@ -33,6 +33,9 @@ class FakeServer(ThreadingHTTPServer):
     def answer(self, request: str, status: int, body: Any) -> None:
         self.answers.setdefault(request, []).append((status, body))
 
+    def refuse(self, request: str, status: int, message: str) -> None:
+        self.answer(request, status, refusal(status, message))
+
 
 class _Handler(BaseHTTPRequestHandler):
     server: FakeServer

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from conftest import refusal
 
 from conformance.cluster.admitted import Foreign
 from conformance.cluster.cleanup import cleanup
@@ -54,14 +53,14 @@ def test_a_namespace_is_deleted_only_as_the_one_that_was_made(server: FakeServer
 
 def test_what_took_its_name_and_its_pods_stay(server: FakeServer, own: OwnNamespaces) -> None:
     make(own, server)
-    server.answer(f"DELETE {X}", 409, refusal(409, "the UID in the precondition does not match"))
+    server.refuse(f"DELETE {X}", 409, "the UID in the precondition does not match")
     with pytest.raises(ActionFailed, match="the UID in the precondition"):
         own.delete_all()
     assert [request for request, _ in deletions(server)] == [f"DELETE {X}"]
 
 
 def test_one_that_was_there_before_is_not_ours(server: FakeServer, own: OwnNamespaces) -> None:
-    server.answer("POST /api/v1/namespaces", 409, refusal(409, "already exists"))
+    server.refuse("POST /api/v1/namespaces", 409, "already exists")
     with pytest.raises(ArenaFailed, match="already exists"):
         own.make(Namespace("x"), ArenaFailed)
     own.delete_all()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from conftest import refusal
 
 from conformance.cluster import surroundings
 from conformance.cluster.client import Api
@@ -51,14 +50,14 @@ def test_a_cluster_without_such_policies_has_nothing_to_name(server: FakeServer,
 
 
 def test_what_may_not_be_listed_is_said_to_be_unknown(server: FakeServer, api: Api) -> None:
-    server.answer(f"GET {CALICO}", 403, refusal(403, "forbidden"))
+    server.refuse(f"GET {CALICO}", 403, "forbidden")
     surroundings.refuse_policies(api)
     kind = "globalnetworkpolicies.crd.projectcalico.org"
     assert surroundings.described(api, []) == {"other policies": f"{kind}: not this account's to list"}
 
 
 def test_an_api_server_that_fails_is_not_one_without_policies(server: FakeServer, api: Api) -> None:
-    server.answer(f"GET {CALICO}", 500, refusal(500, "etcd is away"))
+    server.refuse(f"GET {CALICO}", 500, "etcd is away")
     with pytest.raises(TargetUnavailable, match="cannot be listed"):
         surroundings.refuse_policies(api)
 
