@@ -14,6 +14,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+from conformance.plain import plain
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -37,7 +39,7 @@ class ConformanceError(Exception):
         lines = [f"{self.message} [{self.code}]", *(f"  because: {cause}" for cause in self.causes)]
         if self.hint:
             lines.append(f"  hint: {self.hint}")
-        return "\n".join(lines)
+        return plain("\n".join(lines))
 
 
 class UsageError(ConformanceError):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from conformance.model.record import cases_to_come
 from conformance.report import totals
 from conformance.report.alignment import PLACES
-from conformance.report.markdown import table
+from conformance.report.markdown import as_text, block, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -113,7 +113,7 @@ def readme(record: Record) -> str:
 
 def _readme(record: Record) -> Iterator[str]:
     header = record.header
-    yield f"# NetworkPolicy conformance of {totals.title(header)}"
+    yield f"# NetworkPolicy conformance of {as_text(totals.title(header))}"
     yield ""
     yield from table(
         ("tier", "result", "passed", "failed", "not judged"),
@@ -125,12 +125,14 @@ def _readme(record: Record) -> Iterator[str]:
     yield ""
     yield "## Reproduce"
     yield ""
-    yield "```"
-    yield f"pip install netpol-conformance=={header['suite_version']}"
-    yield command(header["options"])
-    yield "netpol-conformance report RECORD --format yaml"
-    yield "```"
-    yield ""
+    yield from block(
+        "",
+        [
+            f"pip install netpol-conformance=={header['suite_version']}",
+            command(header["options"]),
+            "netpol-conformance report RECORD --format yaml",
+        ],
+    )
     if own := header["own_cases"]:
         yield f"{own} of the {header['cases']} cases are not the suite's: name the folder that they are in too."
         yield ""

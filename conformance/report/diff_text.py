@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import html
 from typing import TYPE_CHECKING, Any
 
+from conformance.plain import one_line
 from conformance.report import totals
 from conformance.report.findings import in_short
-from conformance.report.markdown import table
+from conformance.report.markdown import block, in_html, table
 from conformance.report.terminal import case_steps
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def diff_text(diff: Diff) -> str:
     """Return what a terminal shows: the counts, then each case that changed, and of regressions what is seen now."""
-    return "\n".join(_text(diff))
+    return "\n".join(map(one_line, _text(diff)))
 
 
 def _text(diff: Diff) -> Iterator[str]:
@@ -64,12 +64,9 @@ def _markdown(diff: Diff) -> Iterator[str]:
 def _details(changes: Sequence[Change]) -> Iterator[str]:
     for change in changes:
         if change.new is not None:
-            yield f"<details><summary>{change.id}: {html.escape(in_short(change.new))}</summary>"
+            yield f"<details><summary>{change.id}: {in_html(in_short(change.new))}</summary>"
             yield ""
-            yield "```text"
-            yield from (line.replace("```", "'''") for line in case_steps(change.new))
-            yield "```"
-            yield ""
+            yield from block("text", list(case_steps(change.new)))
             yield "</details>"
             yield ""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections import Counter, defaultdict
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 #: What stands where a record has no line for a case: its run was cut off.
 NO_DATA = "no data"
+_LONGEST_SLUG = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +67,8 @@ def grid(records: Mapping[str, Record]) -> Grid:
     if problems:
         raise RecordError("these records do not make one grid", causes=problems)
     legs = [
-        Leg(title, _slug(title), record, {line["id"]: line["verdict"] for line in record.cases})
-        for record in records.values()
-        for title in [totals.title(record.header)]
+        Leg(title, slug, record, {line["id"]: line["verdict"] for line in record.cases})
+        for record, (title, slug) in zip(records.values(), _slugs(records), strict=True)
     ]
     cases = {line["id"]: line for record in records.values() for line in record.cases}
     return Grid(tuple(sorted(legs, key=lambda leg: leg.title)), tuple(line for _, line in sorted(cases.items())))
@@ -108,5 +109,12 @@ def _broken(records: Mapping[str, Record]) -> Iterator[tuple[str, str]]:
             yield name, f"{name}: every case errored, which says nothing about {totals.title(record.header)}"
 
 
-def _slug(title: str) -> str:
-    return re.sub(r"[^a-z0-9.]+", "-", title.lower()).strip("-")
+def _slugs(records: Mapping[str, Record]) -> Iterator[tuple[str, str]]:
+    """Yield the title of each record and its name in addresses; one that another has too, or that is too long for a file, ends in a digest."""
+    titles = [totals.title(record.header) for record in records.values()]
+    slugs = [re.sub(r"[^a-z0-9.]+", "-", title.lower()).strip("-") for title in titles]
+    for title, slug in zip(titles, slugs, strict=True):
+        if slugs.count(slug) == 1 and len(slug) <= _LONGEST_SLUG:
+            yield title, slug
+        else:
+            yield title, f"{slug[:_LONGEST_SLUG]}-{hashlib.sha256(title.encode()).hexdigest()[:8]}"

@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
+from conformance.plain import plain
 from conformance.report import totals
 from conformance.report.findings import in_short
 from conformance.report.terminal import case_text
@@ -76,4 +77,4 @@ def _case(suite: ET.Element, area: str, line: CaseLine) -> None:
 
 
 def _xml(text: str) -> str:
-    return _NOT_XML.sub("\ufffd", text)
+    return _NOT_XML.sub("\ufffd", plain(text))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import html
+import re
 from typing import TYPE_CHECKING
 
+from conformance.plain import one_line, plain
 from conformance.report import totals
 from conformance.report.findings import in_short
 from conformance.report.policies import deciding_manifests
@@ -20,6 +22,10 @@ if TYPE_CHECKING:
 MOST_BYTES = 1_000_000
 _LEFT_FOR_THE_REST = 20_000
 _MOST_NAMED = 500
+_MARKS = re.compile(r"[\\`*_\[\]|~$]")
+#: What GitHub makes a link of although nothing marks it as one.
+_NO_ADDRESS = re.compile(r"(https?|ftp|www)([:.])", re.IGNORECASE)
+_ADDRESS = re.compile(r"https://[A-Za-z0-9._~/?#&=%+-]+")
 
 
 def markdown(record: Record, as_yaml: AsText, most: int = MOST_BYTES) -> str:
@@ -46,17 +52,26 @@ def table(titles: Sequence[str], rows: Sequence[Sequence[str]], numbers: int = 0
 
 
 def _row(texts: Sequence[str]) -> str:
-    return f"| {' | '.join(_text(each) for each in texts)} |"
+    return f"| {' | '.join(as_text(each) for each in texts)} |"
 
 
-def _text(text: str) -> str:
-    """Return a text that is nothing but text where Markdown is read."""
-    return html.escape(text, quote=False).replace("|", "\\|").replace("*", "\\*").replace("_", "\\_").replace("\n", " ")
+def as_text(text: str) -> str:
+    """Return a text that is nothing but text where Markdown is read: no emphasis, code, link or image, and no address that becomes one."""
+    return _NO_ADDRESS.sub(r"\1\\\2", _MARKS.sub(r"\\\g<0>", html.escape(_one_line(text), quote=False)))
+
+
+def in_html(text: str) -> str:
+    """Return a text that is nothing but text within an element of HTML, which an empty line would end."""
+    return html.escape(_one_line(text))
+
+
+def _one_line(text: str) -> str:
+    return plain(" ".join(text.split("\n")))
 
 
 def _head(record: Record) -> Iterator[str]:
     header, cases = record.header, record.cases
-    yield f"# NetworkPolicy conformance of {_text(totals.title(header))}"
+    yield f"# NetworkPolicy conformance of {as_text(totals.title(header))}"
     yield ""
     yield _verdict(record)
     yield ""
@@ -69,7 +84,7 @@ def _head(record: Record) -> Iterator[str]:
     yield from table(("tier", "cases", *seen), rows, numbers=len(seen) + 1)
     yield ""
     facts = {"target": header["target"], **header["environment"]}
-    yield ", ".join(f"{_text(name)}: {_text(value)}" for name, value in facts.items() if value)
+    yield ", ".join(f"{as_text(name)}: {as_text(value)}" for name, value in facts.items() if value)
     if took := totals.latency_text(cases):
         yield f"<br>{took}"
     yield ""
@@ -94,26 +109,32 @@ def _cases(count: int) -> str:
 
 
 def _case(line: CaseLine, as_yaml: AsText) -> Iterator[str]:
-    named = f"<b>{line['verdict'].upper()} {line['id']}</b> {html.escape(line['requirement'])}"
-    yield f"<details><summary>{named}<br>{html.escape(in_short(line))}</summary>"
+    named = f"<b>{line['verdict'].upper()} {line['id']}</b> {in_html(line['requirement'])}"
+    yield f"<details><summary>{named}<br>{in_html(in_short(line))}</summary>"
     yield ""
-    yield f"`{line['path']}`, [specification]({line['spec']})"
+    yield f"<code>{as_text(line['path'])}</code>, {_link('specification', line['spec'])}"
     yield ""
     told = [*([f"hint: {line['hint']}"] if line["hint"] else ()), *line["notes"], *case_steps(line)]
-    yield from _block("text", told)
+    yield from block("text", told)
     for number, step in enumerate(line["steps"]):
         if manifests := deciding_manifests(line, number):
-            yield f"What decides in step {_text(repr(step['name']))}:"
+            yield f"What decides in step {as_text(repr(step['name']))}:"
             yield ""
-            yield from _block("yaml", "---\n".join(map(as_yaml, manifests)).splitlines())
+            yield from block("yaml", "---\n".join(map(as_yaml, manifests)).splitlines())
     yield "</details>"
     yield ""
 
 
-def _block(language: str, lines: Sequence[str]) -> Iterator[str]:
+def _link(text: str, address: str) -> str:
+    """Return a link, or the address as text where it is none that could stand in one."""
+    return f"[{text}]({address})" if _ADDRESS.fullmatch(address) else as_text(address)
+
+
+def block(language: str, lines: Sequence[str]) -> Iterator[str]:
+    """Yield lines of code, which nothing in them can end."""
     if lines:
         yield f"```{language}"
-        yield from (each.replace("```", "'''") for each in lines)
+        yield from (one_line(each).replace("```", "'''") for each in lines)
         yield "```"
         yield ""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from conformance.model.record import cases_to_come
+from conformance.plain import one_line
 from conformance.report import totals
 from conformance.report.findings import MOST_GROUPS, grouped, in_short, places, reasons, times
 
@@ -20,7 +21,7 @@ _MOST_COMMANDS = 12
 
 def case_text(line: CaseLine) -> str:
     """Return what a person needs to know of a case that did not pass; the first line is the shortest form of it."""
-    return "\n".join(_case(line))
+    return "\n".join(map(one_line, _case(line)))
 
 
 def _case(line: CaseLine) -> Iterator[str]:
@@ -68,7 +69,11 @@ def _step(step: StepLine) -> Iterator[str]:
         yield f"  ... and {len(groups) - MOST_GROUPS} more groups of flows: see the record"
     if step["commands"]:
         yield "  to see it by hand, in a run with --keep:"
-        yield from _limited([f"    {command}" for command in step["commands"]], _MOST_COMMANDS, "    ... and {} more")
+        yield from _limited(
+            [f"    {command}" for command in step["commands"]],
+            _MOST_COMMANDS,
+            "    ... and {} more",
+        )
 
 
 def _limited(lines: Sequence[str], most: int, rest: str) -> Iterator[str]:
@@ -85,6 +90,10 @@ def run_text(record: Record) -> str:
 
 def summary(header: Header, lines: Sequence[CaseLine]) -> Iterator[str]:
     """Yield the lines of a run's sum."""
+    yield from map(one_line, _summary(header, lines))
+
+
+def _summary(header: Header, lines: Sequence[CaseLine]) -> Iterator[str]:
     yield f"NetworkPolicy conformance of {totals.title(header)} on {header['target']}"
     if (shard := header["shard"]) is not None:
         yield f"  shard {shard['number']}/{shard['count']}: {shard['cases']} of {header['cases']} cases"

@@ -9,6 +9,8 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from conformance.plain import plain
+
 #: Before each word, so that no verdict is told by its colour alone.
 MARKS = {
     "pass": "✓",
@@ -29,8 +31,17 @@ def render(template: str, **values: Any) -> str:
 
 def script_data(data: Any) -> Markup:
     """Return data as a script element holds it: nothing in it can end the element."""
-    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    text = json.dumps(_made_plain(data), ensure_ascii=False, separators=(",", ":"))
     return Markup(text.replace("<", "\\u003c"))  # noqa: S704 -- escaped for where it stands
+
+
+def _made_plain(data: Any) -> Any:
+    """Return data whose texts are plain. What is markup already was made so by the environment below."""
+    if isinstance(data, dict):
+        return {key: _made_plain(value) for key, value in data.items()}
+    if isinstance(data, (list, tuple)):
+        return [_made_plain(each) for each in data]
+    return plain(data) if isinstance(data, str) and not isinstance(data, Markup) else data
 
 
 @cache
@@ -39,6 +50,7 @@ def _environment() -> Environment:
     environment = Environment(
         loader=loader,
         autoescape=True,
+        finalize=_made_plain,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

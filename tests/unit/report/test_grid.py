@@ -60,6 +60,18 @@ def test_modes_of_one_implementation_stand_side_by_side() -> None:
     assert [(leg.title, leg.slug) for leg in both.legs] == [("good v1", "good-v1"), ("good v1 (eBPF)", "good-v1-ebpf")]
 
 
+def test_modes_that_would_be_the_same_address_are_not() -> None:
+    both = grid({"one": run("good", "pass", mode="eBPF"), "two": run("good", "fail", mode="ebpf")})
+    first, second = (leg.slug for leg in both.legs)
+    assert first != second
+    assert first.startswith("good-v1-ebpf-")
+
+
+def test_an_address_is_no_longer_than_a_file_s_name_may_be() -> None:
+    (leg,) = grid({"one": run("good", "pass", mode="x" * 5000)}).legs
+    assert len(leg.slug) < 120
+
+
 def test_a_site_has_pages_badges_reports_and_data() -> None:
     files = site(grid({"g": GOOD, "b": BAD}), [], manifest_text)
     assert sorted(files) == [
