@@ -7,7 +7,7 @@ A verdict about the implementation under test is never an error; errors are abou
 - getting a target or an arena: `TargetUnavailable`, `ArenaFailed`
 - while a case runs: `ActionFailed` (the target did not carry out a change), `ProbeFailed` (a stream could not be used)
 - while a case runs, and nobody's fault: `CannotShow` (the target cannot bring about what the case is about)
-- reading a record: `RecordError`
+- reading a record: `RecordError`; writing one: `WriteError`
 """
 
 from __future__ import annotations
@@ -68,6 +68,13 @@ class RecordError(ConformanceError):
 
     code = "bad-record"
     exit_status = 65
+
+
+class WriteError(RecordError):
+    """A record, or what is made of one, that cannot be written."""
+
+    code = "not-written"
+    exit_status = 74
 
 
 class TargetUnavailable(ConformanceError):

@@ -11,7 +11,7 @@ import typer
 
 from conformance import files
 from conformance.cli.app import app, err, out
-from conformance.errors import RecordError, UsageError
+from conformance.errors import RecordError, UsageError, WriteError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -201,7 +201,7 @@ def _save(text: str, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise RecordError(f"cannot write {path}", causes=[str(error)]) from error
+        raise WriteError(f"cannot write {path}", causes=[str(error)]) from error
 
 
 def _text(path: Path) -> str:

@@ -84,7 +84,7 @@ def _make_report_folder(config: pytest.Config) -> None:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise errors.RecordError(f"cannot write the record into {folder}", causes=[str(error)]) from error
+            raise errors.WriteError(f"cannot write the record into {folder}", causes=[str(error)]) from error
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:

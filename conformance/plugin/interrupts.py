@@ -70,5 +70,6 @@ def end(workers: Iterable[Any], shared: Path) -> None:
     (shared / _ENDED).touch()
     deadline = time.monotonic() + _LONGEST
     for each in workers:
-        with contextlib.suppress(each.channel.TimeoutError, each.channel.RemoteError, OSError):
+        # A worker that has ended already closes its channel with an EOFError.
+        with contextlib.suppress(each.channel.TimeoutError, each.channel.RemoteError, OSError, EOFError):
             each.channel.waitclose(max(0.0, deadline - time.monotonic()))

@@ -9,7 +9,7 @@ import pytest
 
 import conformance
 from conformance.casefile.packaged import SUFFIXES
-from conformance.errors import CaseFileError, RecordError
+from conformance.errors import CaseFileError, RecordError, WriteError
 from conformance.model.record import FORMAT, CaseLine, Header, cases_to_come
 from conformance.model.verdict import Verdict
 from conformance.plugin import options
@@ -46,6 +46,7 @@ class Recorder:
         self._began = time.monotonic()
         self._started = now()
         self._writer: Writer | LogWriter | None = None
+        self._unwritten: WriteError | None = None
         self._header: Header | None = None
         self._lines: list[CaseLine] = []
         self._session: pytest.Session | None = None
@@ -74,11 +75,14 @@ class Recorder:
         if stop := getattr(report, "netpol_stop", None):
             self._end(*stop)
         if sent is not None:
-            if self._header is None:
-                self._begin(sent)
-            self._lines.append(sent["line"])
-            if self._writer is not None:
-                self._writer.case(sent["line"])
+            try:
+                if self._header is None:
+                    self._begin(sent)
+                self._lines.append(sent["line"])
+                if self._writer is not None:
+                    self._writer.case(sent["line"])
+            except WriteError as error:
+                self._end_without_record(error)
 
     def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
         sent = getattr(report, "netpol", None)
@@ -108,9 +112,11 @@ class Recorder:
     def _end_record(self) -> None:
         if self._header is not None and self._writer is not None and len(self._lines) == cases_to_come(self._header):
             seconds = time.monotonic() - self._began
-            self._writer.finish(
-                footer(self._lines, seconds if self._left() is None else seconds_since(self._header, seconds))
-            )
+            last = footer(self._lines, seconds if self._left() is None else seconds_since(self._header, seconds))
+            try:
+                self._writer.finish(last)
+            except WriteError as error:
+                self._end_without_record(error)
         for each in (self._writer, self._continuation):
             if each is not None:
                 each.close()
@@ -122,7 +128,10 @@ class Recorder:
                 terminalreporter.write_line(text)
             for text in self._resuming.summary() if self._resuming is not None else ():
                 terminalreporter.write_line(text)
-            if self._writer is not None:
+            if self._unwritten is not None:
+                terminalreporter.write_line(str(self._unwritten))
+                terminalreporter.write_line("the record lacks what came after: once there is room, --resume runs it")
+            elif self._writer is not None:
                 terminalreporter.write_line(f"record: {self._writer.where}")
             elif (left := self._left()) is not None:
                 terminalreporter.write_line(f"record: {left.path}")
@@ -176,6 +185,11 @@ class Recorder:
             terminal.line()
         terminal.line(text)
         terminal.flush()
+
+    def _end_without_record(self, error: WriteError) -> None:
+        """End the run: what is not recorded would have to be run again. What was written stays, and `--resume` goes on with it."""
+        self._unwritten, self._writer = error, None
+        self._end(str(error), error.exit_status)
 
     def _end(self, text: str, status: int) -> None:
         """End the run: without its target, or with case files that make no sense, there is nothing to go on with."""

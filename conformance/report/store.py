@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import IO, TYPE_CHECKING, Any
 
 from conformance import files
-from conformance.errors import RecordError
+from conformance.errors import RecordError, WriteError
 from conformance.model.record import CaseLine, Footer, Header, Record
 from conformance.report.versions import READABLE, as_of_now
 from conformance.report.wellformed import of_record, refuse
@@ -31,15 +31,18 @@ def now() -> str:
 
 
 class Writer:
-    """Appends lines to a new record, `run.jsonl` in a folder or a file of another name; RecordError where that cannot be written to."""
+    """Appends lines to a new record, `run.jsonl` in a folder or a file of another name; WriteError where that cannot be written to.
+
+    Nothing is kept in a buffer: what was written is in the file, and closing it cannot fail where its disk is full.
+    """
 
     def __init__(self, folder: Path, header: Header, file: str = FILE) -> None:
         self.path = folder / file
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            self._file: IO[str] = self.path.open("w", encoding="utf-8")
+            self._file: IO[bytes] = self.path.open("wb", buffering=0)
         except OSError as error:
-            raise RecordError(f"cannot write the record {self.path}", causes=[str(error)]) from error
+            raise WriteError(f"cannot write the record {self.path}", causes=[str(error)]) from error
         with contextlib.suppress(OSError):  # a file system may have no locks
             _hold(self._file)
         self._write(header)
@@ -60,10 +63,11 @@ class Writer:
 
     def _write(self, line: Header | CaseLine | Footer) -> None:
         try:
-            self._file.write(json.dumps(line, ensure_ascii=False) + "\n")
-            self._file.flush()
+            left = memoryview((json.dumps(line, ensure_ascii=False) + "\n").encode())
+            while left:
+                left = left[self._file.write(left) :]
         except OSError as error:
-            raise RecordError(f"cannot write the record {self.path}", causes=[str(error)]) from error
+            raise WriteError(f"cannot write the record {self.path}", causes=[str(error)]) from error
 
 
 class Continuation(Writer):
@@ -77,9 +81,9 @@ class Continuation(Writer):
         self.path = path
         self._size: int | None = size
         try:
-            self._file = path.open("r+", encoding="utf-8")
+            self._file = path.open("rb+", buffering=0)
         except OSError as error:
-            raise RecordError(f"cannot go on with the record {path}", causes=[str(error)]) from error
+            raise WriteError(f"cannot go on with the record {path}", causes=[str(error)]) from error
         try:
             self._see_that_nobody_else_writes(found)
         except RecordError:
@@ -104,12 +108,12 @@ class Continuation(Writer):
                 self._file.seek(self._size)
                 self._file.truncate()
             except OSError as error:
-                raise RecordError(f"cannot write the record {self.path}", causes=[str(error)]) from error
+                raise WriteError(f"cannot write the record {self.path}", causes=[str(error)]) from error
             self._size = None
         super()._write(line)
 
 
-def _hold(file: IO[str]) -> None:
+def _hold(file: IO[bytes]) -> None:
     """Keep others from going on with a record that is being written. The lock is the kernel's, and is gone with the process."""
     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
@@ -120,7 +124,7 @@ def put_aside(path: Path) -> Path:
     try:
         return path.replace(kept)
     except OSError as error:
-        raise RecordError(f"cannot keep {path} as {kept}", causes=[str(error)]) from error
+        raise WriteError(f"cannot keep {path} as {kept}", causes=[str(error)]) from error
 
 
 class LogWriter:

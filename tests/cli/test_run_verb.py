@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import resource
+import subprocess
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from conftest import Ended
 
@@ -109,3 +112,25 @@ def test_a_run_that_was_cut_off_is_gone_on_with(case: str, good: str, program: P
     ended = program(*options, "--report", "elsewhere")
     assert ended.status == 64
     assert "a run that resumes out goes on with the record there" in ended.out + ended.err
+
+
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_a_full_disk_ends_a_run_in_words_and_it_can_be_resumed(workers: str, tmp_path: Path) -> None:
+    recipes = Path(__file__).parents[2] / "cases" / "recipes"
+
+    def run(option: str, most: int = resource.RLIM_INFINITY) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "conformance.cli", "run", str(recipes), "--target=mini:perfect", "-n", workers, option, "out"],
+            text=True, capture_output=True, check=False, cwd=tmp_path,
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (most, resource.RLIM_INFINITY)),
+        )  # fmt: skip
+
+    full = run("--report", 24_000)
+    assert full.returncode == 74, full.stdout + full.stderr
+    assert "cannot write the record out/run.jsonl [not-written]" in full.stdout
+    assert "Traceback" not in full.stdout + full.stderr
+    assert (tmp_path / "out" / "run.jsonl").stat().st_size == 24_000
+    resumed = run("--resume")
+    assert resumed.returncode == 0, resumed.stdout
+    cases = [line for line in record(tmp_path / "out") if line["type"] == "case"]
+    assert (len({each["id"] for each in cases}), {each["verdict"] for each in cases}) == (17, {"pass"})
