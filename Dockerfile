@@ -1,6 +1,7 @@
 # The suite's own image, to run it inside a cluster: docker build --tag netpol-conformance .
 # BASE is any image with Python 3.11 or later, its venv and pip; of the network only a Python package index is needed.
-ARG BASE=docker.io/library/python:3.13-slim
+# Its default is pinned, so that a build of the same commit is of the same image; .github/dependabot.yml keeps it fresh.
+ARG BASE=docker.io/library/python:3.13.15-slim-trixie@sha256:7c61056e61ac89e852de05f3dc6fa51a6dd2181797bceed46aa725dd7cb2cd3b
 
 FROM ${BASE} AS build
 WORKDIR /src

@@ -118,3 +118,10 @@ def test_what_a_pod_printed_before_it_was_deleted_is_kept(
 
 def test_a_shard_that_left_no_record_is_told(records: subprocess.CompletedProcess[str]) -> None:
     assert records.stderr == "shard 3: no record; out/shard-3.log says why\n"
+
+
+def test_the_image_is_of_one_that_is_pinned_and_runs_as_nobody() -> None:
+    lines = (ROOT / "Dockerfile").read_text(encoding="utf-8").splitlines()
+    (base,) = [each.partition("=")[2] for each in lines if each.startswith("ARG BASE=")]
+    assert re.fullmatch(r"docker\.io/library/python:[0-9.]+-slim[a-z-]*@sha256:[0-9a-f]{64}", base)
+    assert "USER 65534:65534" in lines

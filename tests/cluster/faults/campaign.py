@@ -2,15 +2,15 @@
 
     python tests/cluster/faults/campaign.py --context CONTEXT --image IMAGE --faults 200
 
-First the cases are run without faults: those are the verdicts that are right. Then they are run again and again, and in each run a few faults of random kinds
-are made to happen, one after the other. A verdict other than the right one must be `error` or `unsupported`. Each run must end within its ceiling, and after
-`cleanup` nothing of it may be left. Prints Markdown, and a line for each run as it ends.
+First the cases are run without faults: those are the verdicts that are right. Then they are run again and again, and in each run faults of random kinds are made to
+happen, one after the other. A run that ends before its time is resumed. A verdict other than the right one must be `error` or `unsupported`, and a run may end as one
+in which a case failed only where one did. Each run must end within its ceiling and without a traceback, and after `cleanup` nothing of it may be left. Prints
+Markdown, and a line for each run as it ends.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import random
 import signal
 import subprocess
@@ -18,11 +18,13 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from api_proxy import ApiProxy
-from faults import FAULTS, NothingThere, Outcome, Scene, leftovers, wait_for
+from faults import FAULTS
+from scene import TO_END, NothingThere, Scene, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -35,8 +37,29 @@ CASES = (
 )
 #: Cases are put right, or end with an error, within their timeouts; a run of all of these takes half a minute where nothing goes wrong.
 CEILING = 900.0
+_RESUMED_AT_MOST = 12
 _NOT_JUDGED = {"error", "unsupported", "skipped"}
-_CLI = (sys.executable, "-m", "conformance.cli")
+_DISK = "1m"
+_FAILED = 1
+
+
+@dataclass
+class Outcome:
+    """What came of a run with faults. `false` is what nobody earned: verdicts, and exit statuses. `left` is what was there after `cleanup`."""
+
+    injected: list[str] = field(default_factory=list)
+    verdicts: Mapping[str, str] = field(default_factory=dict)
+    false: list[str] = field(default_factory=list)
+    reasons: Sequence[str] = ()
+    starts: int = 0
+    whole: bool = False
+    hung: bool = False
+    left: Sequence[str] = ()
+    output: str = ""
+
+    @property
+    def bad(self) -> bool:
+        return bool(self.false or self.hung or self.left or not self.whole or "Traceback" in self.output)
 
 
 def main() -> int:
@@ -44,83 +67,95 @@ def main() -> int:
     parser.add_argument("--context", required=True)
     parser.add_argument("--image", required=True)
     parser.add_argument("--faults", type=int, default=200, help="how many are made to happen, at the least")
+    parser.add_argument("--minutes", type=float, default=600.0, help="after so many no other run is begun")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--kinds", nargs="*", default=list(FAULTS), help="only these")
     parser.add_argument("--workers", default="2")
+    parser.add_argument("--clock", type=Path, help="libfaketime, by which the clock of the run can be set")
     given = parser.parse_args()
+    options = (*CASES, "-m", "core", "-n", given.workers, f"--image={given.image}")
     drawn = random.Random(given.seed)
-    injected: Counter[str] = Counter()
     outcomes: list[Outcome] = []
+    began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder, ApiProxy(given.context, Path(folder)) as proxy:
-        right = run(proxy, given, Scene(given.context, proxy, "calm", drawn), Path(folder), (), {})
+
+        def scene(name: str) -> Scene:
+            return Scene(given.context, proxy, name, drawn, Path(folder) / name, clock=given.clock)
+
+        right = run(scene("calm"), options, (), {})
         print(f"without faults: {dict(Counter(right.verdicts.values()))}", flush=True)
-        while injected.total() < given.faults:
-            scene = Scene(given.context, proxy, f"fault{len(outcomes)}", drawn)
-            try:
-                outcomes.append(run(proxy, given, scene, Path(folder), given.kinds, right.verdicts))
-            finally:
-                scene.put_right(everything=True)
-            injected.update(outcomes[-1].injected)
-            tell(outcomes[-1], injected.total())
-    summary(outcomes, injected)
-    return int(any(each.false or each.hung or each.left for each in outcomes))
+        while injected(outcomes).total() < given.faults and time.monotonic() - began < given.minutes * 60:
+            outcomes.append(run(scene(f"fault{len(outcomes)}"), options, given.kinds, right.verdicts))
+            tell(outcomes[-1], injected(outcomes).total())
+    summary(outcomes)
+    return int(any(each.bad for each in outcomes))
 
 
-def run(
-    proxy: ApiProxy,
-    given: argparse.Namespace,
-    scene: Scene,
-    folder: Path,
-    kinds: Sequence[str],
-    right: Mapping[str, str],
-) -> Outcome:
-    """Run the cases, with a fault every few seconds if there are kinds of them, and tell what came of it."""
-    report = folder / scene.run
-    command = [
-        *_CLI,
-        "run",
-        *CASES,
-        "-m",
-        "core",
-        "-n",
-        given.workers,
-        "--target=kubernetes",
-        "--context=faults",
-        f"--kubeconfig={proxy.kubeconfig}",
-    ]
-    command += [f"--image={given.image}", f"--report={report}", f"--run={scene.run}"]
-    done: list[str] = []
-    hung = False
-    output = folder / f"{scene.run}.out"
-    with output.open("w") as file, subprocess.Popen(command, stdout=file, stderr=file) as process:
-        began = time.monotonic()
-        while process.poll() is None:
-            if time.monotonic() - began > CEILING:
-                hung = True
-                process.send_signal(signal.SIGINT)
-                process.wait(60)
-            elif kinds and wait_for(lambda: process.poll() is not None or lines(report), 1.0):
-                _befall(scene, kinds, done)
-                wait_for(lambda: process.poll() is not None, scene.random.uniform(2.0, 12.0))
-                scene.put_right()
-    scene.put_right(everything=True)
-    cleaned = subprocess.run(
-        [*_CLI, "cleanup", f"--context={given.context}", f"--run={scene.run}"],
-        text=True,
-        capture_output=True,
-        check=False,
-    )
-    wait_for(lambda: not leftovers(given.context, scene.run), 60)
-    found = lines(report)
-    verdicts = {line["id"]: line["verdict"] for line in found}
-    false = {
-        case: verdict
-        for case, verdict in verdicts.items()
+def injected(outcomes: Sequence[Outcome]) -> Counter[str]:
+    return Counter(kind for each in outcomes for kind in each.injected)
+
+
+def run(scene: Scene, options: Sequence[str], kinds: Sequence[str], right: Mapping[str, str]) -> Outcome:
+    """Run the cases until all have a verdict, with a fault every few seconds if there are kinds of them, and tell what came of it."""
+    outcome = Outcome()
+    output = scene.report.with_suffix(".out")
+    scene.clock_file.write_text("+0")
+    scene.report.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={_DISK}", "tmpfs", str(scene.report)]
+    scene.has_disk = subprocess.run(mount, capture_output=True, check=False).returncode == 0
+    try:
+        while not outcome.whole and not outcome.hung and outcome.starts < _RESUMED_AT_MOST:
+            outcome.starts += 1
+            scene.start(options, output)
+            _disturb(scene, kinds, outcome)
+            scene.put_right(everything=True)
+            outcome.whole = bool(scene.lines("footer"))
+            assert scene.process is not None
+            if scene.process.returncode == _FAILED and not any(
+                each["verdict"] == "fail" for each in scene.lines("case")
+            ):
+                outcome.false.append("status 1, as if a case had failed")
+        cleaned = "".join(map(scene.cleanup, scene.runs))
+        wait_for(lambda: not scene.leftovers(), 60)
+        found = scene.lines("case")
+    finally:
+        scene.put_right(everything=True)
+        if scene.has_disk:
+            subprocess.run(["umount", str(scene.report)], check=False)
+    outcome.verdicts = {line["id"]: line["verdict"] for line in found}
+    outcome.false += [
+        f"{case}: {verdict}"
+        for case, verdict in outcome.verdicts.items()
         if verdict not in _NOT_JUDGED and verdict != right.get(case, verdict)
-    }
-    reasons = tuple(line["reason"] for line in found if line["verdict"] == "error")
-    text = output.read_text() + cleaned.stdout + cleaned.stderr
-    return Outcome(tuple(done), verdicts, false, reasons, hung, leftovers(given.context, scene.run), text)
+    ]
+    outcome.reasons = [line["reason"] for line in found if line["verdict"] == "error"]
+    outcome.left = scene.leftovers()
+    outcome.output = output.read_text() + cleaned
+    return outcome
+
+
+def _disturb(scene: Scene, kinds: Sequence[str], outcome: Outcome) -> None:
+    """Make things happen to a run until it ends; one that does not is ended, and has hung."""
+    process = scene.process
+    assert process is not None
+    ceiling = time.monotonic() + CEILING
+
+    def has_ended() -> bool:
+        return process.poll() is not None
+
+    while not has_ended() and time.monotonic() < ceiling:
+        if scene.told_to_end:
+            ceiling = min(ceiling, time.monotonic() + TO_END)
+            wait_for(has_ended, TO_END)
+        elif kinds and wait_for(lambda: has_ended() or scene.lines(), 1.0):
+            _befall(scene, kinds, outcome.injected)
+            pause = 0.0 if scene.told_to_end else scene.random.uniform(2.0, 12.0)
+            wait_for(has_ended, pause)
+            scene.put_right()
+    if not has_ended():
+        outcome.hung = True
+        scene.signal(signal.SIGINT)
+        process.wait(TO_END)
 
 
 def _befall(scene: Scene, kinds: Sequence[str], done: list[str]) -> None:
@@ -132,33 +167,32 @@ def _befall(scene: Scene, kinds: Sequence[str], done: list[str]) -> None:
     done.append(kind)
 
 
-def lines(report: Path) -> list[dict[str, str]]:
-    record = report / "run.jsonl"
-    if not record.exists():
-        return []
-    return [line for text in record.read_text().splitlines() if (line := json.loads(text))["type"] == "case"]
-
-
 def tell(outcome: Outcome, total: int) -> None:
     counted = dict(Counter(outcome.verdicts.values()))
-    print(f"{total} faults; {counted}; {', '.join(outcome.injected) or 'none'}", flush=True)
+    print(f"{total} faults; {outcome.starts} starts; {counted}; {', '.join(outcome.injected) or 'none'}", flush=True)
     for reason in outcome.reasons:
         print(f"    error: {reason}", flush=True)
-    if outcome.false or outcome.hung or outcome.left or "Traceback" in outcome.output:
-        print(f"    FALSE {dict(outcome.false)} HUNG {outcome.hung} LEFT {outcome.left}\n{outcome.output}", flush=True)
+    if outcome.bad:
+        print(
+            f"    FALSE {outcome.false} HUNG {outcome.hung} LEFT {outcome.left} WHOLE {outcome.whole}\n{outcome.output}",
+            flush=True,
+        )
 
 
-def summary(outcomes: Sequence[Outcome], injected: Mapping[str, int]) -> None:
+def summary(outcomes: Sequence[Outcome]) -> None:
     verdicts = Counter(verdict for each in outcomes for verdict in each.verdicts.values())
+    times = injected(outcomes)
     print(
-        f"\n{len(outcomes)} runs, {sum(injected.values())} faults, {sum(verdicts.values())} verdicts: {dict(verdicts)}"
+        f"\n{len(outcomes)} runs with {sum(each.starts for each in outcomes)} starts, {times.total()} faults, "
+        f"{verdicts.total()} verdicts: {dict(verdicts)}"
     )
     print(
-        f"{sum(len(each.false) for each in outcomes)} false verdicts, {sum(each.hung for each in outcomes)} hangs, "
+        f"{sum(len(each.false) for each in outcomes)} false, {sum(each.hung for each in outcomes)} hung, "
+        f"{sum(not each.whole for each in outcomes)} never whole, {sum('Traceback' in each.output for each in outcomes)} with a traceback, "
         f"{sum(len(each.left) for each in outcomes)} leftovers\n\n| fault | times |\n|---|---:|"
     )
-    for kind, times in sorted(injected.items()):
-        print(f"| {kind} | {times} |")
+    for kind, count in sorted(times.items()):
+        print(f"| {kind} | {count} |")
 
 
 if __name__ == "__main__":

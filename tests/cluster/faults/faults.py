@@ -1,84 +1,29 @@
-"""What can go wrong on a cluster while the suite runs on it, each made to happen, and put right again."""
+"""What can go wrong while the suite runs on a cluster, each made to happen, and put right again."""
 
 from __future__ import annotations
 
 import json
-import subprocess
+import signal
 import time
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from api_proxy import ApiProxy, Trouble
+from api_proxy import Trouble
+from scene import RUN_LABEL, NothingThere
 
 if TYPE_CHECKING:
-    import random
     from collections.abc import Callable, Mapping
 
-_RUN_LABEL = "netpol-conformance/run"
+    from scene import Scene
+
 _STUCK = "netpol-conformance.test/stuck"
-
-
-class NothingThere(Exception):
-    """There is nothing yet, or no more, that this fault could befall."""
-
-
-@dataclass
-class Scene:
-    """A run on a cluster, and the way to it."""
-
-    context: str
-    proxy: ApiProxy
-    run: str
-    random: random.Random
-    #: What puts things right again, each with the moment from which on it does.
-    undo: list[tuple[float, Callable[[], object]]] = field(default_factory=list)
-
-    def kubectl(self, *arguments: str, check: bool = True) -> str:
-        done = subprocess.run(
-            ["kubectl", "--context", self.context, "--request-timeout=20s", *arguments],
-            text=True, capture_output=True, check=False,
-        )  # fmt: skip
-        if check and done.returncode:
-            raise NothingThere(done.stderr)
-        return done.stdout
-
-    def items(self, *arguments: str) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = json.loads(self.kubectl("get", *arguments, "-o", "json"))["items"]
-        return found
-
-    def on(self, node: str, command: str) -> None:
-        subprocess.run(["docker", "exec", node, "sh", "-c", command], capture_output=True, check=False)
-
-    def a_pod(self) -> tuple[str, str, str]:
-        """Return the namespace, the name and the node of some probe pod of the run."""
-        pods = [
-            each for each in self.items("pods", "-A", "-l", f"{_RUN_LABEL}={self.run}") if each["spec"].get("nodeName")
-        ]
-        if not pods:
-            raise NothingThere("no probe pods")
-        chosen = self.random.choice(pods)
-        return chosen["metadata"]["namespace"], chosen["metadata"]["name"], chosen["spec"]["nodeName"]
-
-    def a_worker(self) -> str:
-        return self.random.choice(self.nodes(control_plane=False))
-
-    def nodes(self, *, control_plane: bool) -> list[str]:
-        role = "node-role.kubernetes.io/control-plane"
-        return [
-            each["metadata"]["name"]
-            for each in self.items("nodes")
-            if (role in each["metadata"]["labels"]) is control_plane
-        ]
-
-    def later(self, seconds: float, undo: Callable[[], object]) -> None:
-        self.undo.append((time.monotonic() + seconds, undo))
-
-    def put_right(self, *, everything: bool = False) -> None:
-        """Put right whose time has come, or everything."""
-        due = [each for each in self.undo if everything or each[0] <= time.monotonic()]
-        for each in due:
-            self.undo.remove(each)
-            each[1]()
+#: Fills a container's memory from within its limits, and has its first process die of it.
+_FILL = """
+pid=$(pgrep -f 'serve --identity [^ ]*{}' | head -1)
+group=$(sed -n 's/^[0-9]*:memory:/memory/p; s/^0::\\//unified\\//p' /proc/$pid/cgroup | head -1)
+for procs in /sys/fs/cgroup/$group/cgroup.procs /sys/fs/cgroup/${{group#unified}}/cgroup.procs; do [ -e $procs ] && break; done
+echo 1000 > /proc/$pid/oom_score_adj
+echo $$ > $procs && echo -900 > /proc/self/oom_score_adj && timeout 20 tail /dev/zero
+"""
 
 
 def streams_cut(scene: Scene) -> None:
@@ -99,20 +44,51 @@ def pod_evicted(scene: Scene) -> None:
     namespace, name, _ = scene.a_pod()
     eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": name, "namespace": namespace}}
     path = f"/api/v1/namespaces/{namespace}/pods/{name}/eviction"
-    subprocess.run(
-        ["kubectl", "--context", scene.context, "create", "--raw", path, "-f", "-"],
-        input=json.dumps(eviction), text=True, capture_output=True, check=False,
-    )  # fmt: skip
+    scene.kubectl("create", "--raw", path, "-f", "-", text=json.dumps(eviction), check=False)
 
 
-def pod_killed(scene: Scene) -> None:
-    """As the kernel does that has no memory left."""
+def agent_killed(scene: Scene) -> None:
     namespace, name, node = scene.a_pod()
     scene.on(node, f"pkill -9 -f 'serve --identity [^ ]*{namespace.rpartition('-')[2]}/{name}'")
 
 
+def out_of_memory(scene: Scene) -> None:
+    """The kernel kills an agent, since the memory of its container is used up."""
+    namespace, name, node = scene.a_pod()
+    scene.on(node, _FILL.format(f"{namespace.rpartition('-')[2]}/{name}"))
+    if "OOMKilled" not in scene.kubectl("get", "pod", "-n", namespace, name, "-o", "json", check=False):
+        raise NothingThere("nothing was killed")
+
+
+def disk_full(scene: Scene) -> None:
+    if not scene.has_disk:
+        raise NothingThere("the record is on no disk of its own")
+    filler = scene.report / "filler"
+    scene.later(scene.random.uniform(1, 20), lambda: filler.unlink(missing_ok=True))
+    with filler.open("wb", buffering=0) as file:
+        try:
+            while True:
+                file.write(bytes(4096))
+        except OSError:
+            return
+
+
+def clock_set(scene: Scene) -> None:
+    """The clock of the machine that the suite runs on jumps by an hour, and back after a while."""
+    if scene.clock is None:
+        raise NothingThere("no library can set the clock of a process")
+    scene.later(20, lambda: scene.clock_file.write_text("+0"))
+    scene.clock_file.write_text(scene.random.choice(("+3600", "-3600")))
+
+
+def interrupted_twice(scene: Scene) -> None:
+    scene.signal(signal.SIGINT)
+    time.sleep(scene.random.uniform(0.1, 3.0))
+    scene.signal(signal.SIGINT)
+
+
 def kubelet_stopped(scene: Scene) -> None:
-    node = scene.a_worker()
+    node = scene.random.choice(scene.nodes(control_plane=False))
     scene.later(30, lambda: scene.on(node, "systemctl start kubelet"))
     scene.on(node, "systemctl stop kubelet")
 
@@ -148,7 +124,7 @@ def agent_gone(scene: Scene) -> None:
 
 def namespace_stuck(scene: Scene) -> None:
     """A namespace that goes on terminating, since somebody's finalizer holds it."""
-    found = scene.items("namespaces", "-l", f"{_RUN_LABEL}={scene.run}")
+    found = scene.items("namespaces", "-l", f"{RUN_LABEL}={scene.run}")
     if not found:
         raise NothingThere("no namespaces")
     name = scene.random.choice(found)["metadata"]["name"]
@@ -176,7 +152,7 @@ def _owner(pod: Mapping[str, Any]) -> str:
     return str(owners[0].get("name", ""))
 
 
-#: What befalls the way to the API server, the probe pods, their nodes, and the implementation.
+#: What befalls the way to the API server, the probe pods, their nodes, the implementation, and the suite itself.
 FAULTS: Mapping[str, Callable[[Scene], None]] = {
     "streams are cut": streams_cut,
     "the API server is away for 3 s": _troubled(3, Trouble(away=True)),
@@ -187,40 +163,17 @@ FAULTS: Mapping[str, Callable[[Scene], None]] = {
     "the API server is restarted": api_server_restarted,
     "a probe pod is deleted": pod_deleted,
     "a probe pod is evicted": pod_evicted,
-    "a probe pod's agent is killed": pod_killed,
+    "a probe pod's agent is killed": agent_killed,
+    "a probe pod runs out of memory": out_of_memory,
     "a kubelet is stopped": kubelet_stopped,
     "an agent of the implementation is restarted": agent_restarted,
     "the implementation's agents are gone": agent_gone,
     "a namespace is stuck in termination": namespace_stuck,
     "DNS is down": dns_down,
+    "the disk of the record is full": disk_full,
+    "the clock is set": clock_set,
+    "Ctrl-C": lambda scene: scene.signal(signal.SIGINT),
+    "Ctrl-C twice": interrupted_twice,
+    "SIGTERM": lambda scene: scene.signal(signal.SIGTERM),
+    "SIGKILL": lambda scene: scene.kill(),
 }
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What came of a run with faults. `false` are verdicts that differ from those of a run without, and are neither errors nor unsupported."""
-
-    injected: tuple[str, ...]
-    verdicts: Mapping[str, str]
-    false: Mapping[str, str]
-    reasons: tuple[str, ...]
-    hung: bool
-    left: tuple[str, ...]
-    output: str
-
-
-def leftovers(context: str, run: str) -> tuple[str, ...]:
-    listing = subprocess.run(
-        ["kubectl", "--context", context, "get", "namespaces", "-l", f"{_RUN_LABEL}={run}", "-o", "name"],
-        text=True, capture_output=True, check=False,
-    )  # fmt: skip
-    return tuple(listing.stdout.split())
-
-
-def wait_for(condition: Callable[[], object], seconds: float) -> bool:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.2)
-    return True
