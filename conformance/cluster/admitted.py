@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 POD_SECURITY = "pod-security.kubernetes.io/enforce"
 #: Labels that a run puts on its namespaces; no others may be given to them under these names.
 OWN_LABELS = frozenset({MANAGED_BY_LABEL, RUN_LABEL, NAMESPACE_NAME_LABEL, POD_SECURITY, f"{POD_SECURITY}-version"})
+#: A list of a NetworkPolicy that the server fills where it is empty.
+_DEFAULTED = "policyTypes"
 _CONTAINERS = frozenset(map(str, Container))
 
 
@@ -71,7 +73,8 @@ def is_kept(asked: Any, answered: Any) -> bool:
     """Whether all that was asked for is in the answer. The server adds defaults, and leaves out what is empty."""
     if isinstance(asked, dict):
         return not asked or (
-            isinstance(answered, dict) and all(is_kept(value, answered.get(key)) for key, value in asked.items())
+            isinstance(answered, dict)
+            and all(is_kept(value, answered.get(key)) for key, value in asked.items() if value or key != _DEFAULTED)
         )
     if isinstance(asked, list):
         if not asked:

@@ -92,6 +92,11 @@ def test_a_policy_is_kept_where_only_defaults_were_added(answer: Any, kept: bool
     assert is_kept(SENT, answer) is kept
 
 
+def test_types_that_are_empty_are_filled_by_the_server() -> None:
+    assert is_kept({"podSelector": {}, "policyTypes": []}, {"podSelector": {}, "policyTypes": ["Ingress"]})
+    assert not is_kept({"podSelector": {}, "policyTypes": ["Ingress"]}, {"podSelector": {}, "policyTypes": ["Egress"]})
+
+
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=3),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=2), inner, max_size=3),
