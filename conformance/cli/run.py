@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -108,6 +109,7 @@ def run(
     verbose: Annotated[bool, typer.Option("-v", help="a line for each case")] = False,
 ) -> None:
     """Run cases and say what does not do what the specification says."""
+    _refuse_unknown_markers(marker)
     # What is wrong with a user's own cases is better said before anything is started.
     many = not paths or len(given.load(paths)) >= _WORTH_WORKERS
     single = {
@@ -132,6 +134,19 @@ def run(
     arguments += [f"--junit-xml={junit}"] if junit else []
     arguments += ["-v"] if verbose else []
     raise typer.Exit(_pytest([*map(str, given.paths(paths)), *arguments]))
+
+
+def _refuse_unknown_markers(expression: str) -> None:
+    """See that cases can be marked with what `-m` names: with workers, pytest says so in no words that anybody could use."""
+    from conformance.model.case import FEATURES, Tier  # noqa: PLC0415 -- verbs import what they need
+
+    known = {*Tier, "row", *(feature.replace("-", "_") for feature in FEATURES)}
+    words = set(re.findall(r"[^\W\d][\w-]*", expression)) - {"and", "or", "not"}
+    if unknown := sorted(words - known):
+        raise UsageError(
+            f"no cases are marked {', '.join(unknown)}",
+            hint=f"what -m knows are the tiers, the features, and rows of tables: {', '.join(sorted(known))}",
+        )
 
 
 def _pytest(arguments: Sequence[str]) -> int:

@@ -55,6 +55,14 @@ def test_a_miniature_that_cannot_be(command: Callable[..., Ended]) -> None:
     assert "perfect" in ended.err
 
 
+@pytest.mark.parametrize("expression", ["core and not tables", "tables", "core and named-port"])
+def test_cases_that_nothing_is_marked_as(expression: str, command: Callable[..., Ended]) -> None:
+    ended = command("run", "-n", "2", "-m", expression)
+    assert ended.status == 64
+    assert f"no cases are marked {expression.rsplit(maxsplit=1)[-1]} [usage]" in ended.err
+    assert "named_port" in ended.err
+
+
 def test_a_good_run_leaves_a_whole_record(case: str, good: str, program: Program, tmp_path: Path) -> None:
     (tmp_path / "more").mkdir()
     (tmp_path / "more" / "other.yaml").write_text(good.replace("K7QD", "A2B4").replace("[ingress]", "[ingress, sctp]"))

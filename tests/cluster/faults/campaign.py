@@ -71,7 +71,6 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--kinds", nargs="*", default=list(FAULTS), help="only these")
     parser.add_argument("--workers", default="2")
-    parser.add_argument("--clock", type=Path, help="libfaketime, by which the clock of the run can be set")
     given = parser.parse_args()
     options = (*CASES, "-m", "core", "-n", given.workers, f"--image={given.image}")
     drawn = random.Random(given.seed)
@@ -80,7 +79,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder, ApiProxy(given.context, Path(folder)) as proxy:
 
         def scene(name: str) -> Scene:
-            return Scene(given.context, proxy, name, drawn, Path(folder) / name, clock=given.clock)
+            return Scene(given.context, proxy, name, drawn, Path(folder) / name)
 
         right = run(scene("calm"), options, (), {})
         print(f"without faults: {dict(Counter(right.verdicts.values()))}", flush=True)
@@ -99,7 +98,7 @@ def run(scene: Scene, options: Sequence[str], kinds: Sequence[str], right: Mappi
     """Run the cases until all have a verdict, with a fault every few seconds if there are kinds of them, and tell what came of it."""
     outcome = Outcome()
     output = scene.report.with_suffix(".out")
-    scene.clock_file.write_text("+0")
+    scene.set_clock(0)
     scene.report.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", f"size={_DISK}", "tmpfs", str(scene.report)]
     scene.has_disk = subprocess.run(mount, capture_output=True, check=False).returncode == 0

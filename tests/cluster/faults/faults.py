@@ -75,10 +75,8 @@ def disk_full(scene: Scene) -> None:
 
 def clock_set(scene: Scene) -> None:
     """The clock of the machine that the suite runs on jumps by an hour, and back after a while."""
-    if scene.clock is None:
-        raise NothingThere("no library can set the clock of a process")
-    scene.later(20, lambda: scene.clock_file.write_text("+0"))
-    scene.clock_file.write_text(scene.random.choice(("+3600", "-3600")))
+    scene.later(20, lambda: scene.set_clock(0))
+    scene.set_clock(scene.random.choice((3600, -3600)))
 
 
 def interrupted_twice(scene: Scene) -> None:

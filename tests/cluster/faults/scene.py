@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from api_proxy import ApiProxy
 
@@ -38,7 +40,6 @@ class Scene:
     random: random.Random
     report: Path
     has_disk: bool = False
-    clock: Path | None = None
     #: The names of the run, a new one whenever it is resumed: what a killed one left is still there under its name.
     runs: list[str] = field(default_factory=list)
     process: subprocess.Popen[bytes] | None = None
@@ -107,7 +108,8 @@ class Scene:
             raise NothingThere("it has ended")
         self.told_to_end = True
         for pid in (self.process.pid, *children(self.process.pid)):
-            with_no_error(lambda pid=pid: os.kill(pid, signal.SIGKILL))  # type: ignore[misc]
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
 
     @property
     def run(self) -> str:
@@ -132,22 +134,17 @@ class Scene:
         self.told_to_end = False
         with output.open("ab") as file:
             self.process = subprocess.Popen(
-                command, stdout=file, stderr=file, env={**os.environ, **self._environment()}
+                command, stdout=file, stderr=file, env={**os.environ, "PYTHONPATH": str(self.clock_file.parent)}
             )
-
-    def _environment(self) -> Mapping[str, str]:
-        if self.clock is None:
-            return {}
-        return {
-            "LD_PRELOAD": str(self.clock),
-            "FAKETIME_TIMESTAMP_FILE": str(self.clock_file),
-            "FAKETIME_NO_CACHE": "1",
-            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-        }
 
     @property
     def clock_file(self) -> Path:
-        return self.proxy.kubeconfig.parent / "clock"
+        """By how many seconds the clock of the run is wrong, as `shifted_clock.py` reads it."""
+        return self.proxy.kubeconfig.parent / "shift"
+
+    def set_clock(self, seconds: float) -> None:
+        shutil.copy(Path(__file__).with_name("shifted_clock.py"), self.clock_file.with_name("sitecustomize.py"))
+        self.clock_file.write_text(str(seconds))
 
     def lines(self, kind: str = "") -> list[dict[str, Any]]:
         """Return the whole lines of the record, or those of one type."""
@@ -158,25 +155,15 @@ class Scene:
 
 
 def children(pid: int) -> set[int]:
+    """Return all that a process has started, and what those have."""
     parents = {}
     for each in Path("/proc").glob("[0-9]*/stat"):
-        with_no_error(
-            lambda each=each: parents.update(
-                {int(each.parent.name): int(each.read_text().rpartition(")")[2].split()[1])}
-            )
-        )  # type: ignore[misc]
+        with contextlib.suppress(OSError):  # it may have ended meanwhile
+            parents[int(each.parent.name)] = int(each.read_text().rpartition(")")[2].split()[1])
     found = {pid}
     while more := {child for child, parent in parents.items() if parent in found} - found:
         found |= more
     return found - {pid}
-
-
-def with_no_error(what: Callable[[], object]) -> None:
-    """Do something to a process that may have ended meanwhile."""
-    try:
-        what()
-    except OSError:
-        return
 
 
 def wait_for(condition: Callable[[], object], seconds: float) -> bool:
