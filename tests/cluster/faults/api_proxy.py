@@ -45,6 +45,7 @@ class ApiProxy:
         self._upstream, self._tls = _upstream(context, folder)
         self._trouble, self._until = Trouble(), 0.0
         self._streams: set[asyncio.StreamWriter] = set()
+        self._serving: set[asyncio.Task[None] | None] = set()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self.requests = 0
@@ -88,8 +89,13 @@ class ApiProxy:
         await asyncio.gather(*serving, return_exceptions=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
-            await self._answer(reader, writer)
+        serving = asyncio.current_task()
+        self._serving.add(serving)  # the loop itself holds tasks only weakly
+        try:
+            with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+                await self._answer(reader, writer)
+        finally:
+            self._serving.discard(serving)
         with contextlib.suppress(OSError):
             writer.close()
 
@@ -134,6 +140,7 @@ async def _first(*ways: Any) -> None:
     await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     for each in tasks:
         each.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _refusal(status: int) -> bytes:
