@@ -153,8 +153,8 @@ def _disturb(scene: Scene, kinds: Sequence[str], outcome: Outcome) -> None:
             scene.put_right()
     if not has_ended():
         outcome.hung = True
-        scene.signal(signal.SIGINT)
-        process.wait(TO_END)
+        scene.ask_where_it_stands()
+        scene.kill()
 
 
 def _befall(scene: Scene, kinds: Sequence[str], done: list[str]) -> None:

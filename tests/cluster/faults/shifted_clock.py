@@ -1,6 +1,11 @@
-"""A clock that somebody sets: as `sitecustomize`, it has every Python of a run read the time of day wrong by the seconds in the file `shift` beside it."""
+"""A clock that somebody sets: as `sitecustomize`, it has every Python of a run read the time of day wrong by the seconds in the file `shift` beside it.
+
+It also has each say where it stands when it is asked to with SIGUSR1, for a run that hangs.
+"""
 
 import datetime as dt
+import faulthandler
+import signal
 import time
 from pathlib import Path
 from typing import Any
@@ -26,5 +31,6 @@ class _Shifted(dt.datetime):
         return dt.datetime.fromtimestamp(_shifted_time(), tz)
 
 
+faulthandler.register(signal.SIGUSR1)
 time.time = _shifted_time
 dt.datetime = _Shifted  # type: ignore[misc]
