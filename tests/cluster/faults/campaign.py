@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import random
+import signal
 import subprocess
 import sys
 import tempfile
@@ -71,6 +72,9 @@ def main() -> int:
     parser.add_argument("--kinds", nargs="*", default=list(FAULTS), help="only these")
     parser.add_argument("--workers", default="2")
     given = parser.parse_args()
+    signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # what a shell starts in the background ignores it, and so would all runs
     options = (*CASES, "-m", "core", "-n", given.workers, f"--image={given.image}")
     drawn = random.Random(given.seed)
     outcomes: list[Outcome] = []
