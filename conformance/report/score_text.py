@@ -61,7 +61,7 @@ def _markdown(score: Score) -> Iterator[str]:
     yield from _sums_of_classes(score, killers)
     yield ""
     rows = [
-        (mutant.of, f"`{mutant.name}`", mutant.what, ", ".join(killers[mutant.name][:_NAMED]) or "**survives**", str(len(killers[mutant.name])))
+        (mutant.of, mutant.name, mutant.what, ", ".join(killers[mutant.name][:_NAMED]) or "survives", str(len(killers[mutant.name])))
         for mutant in score.mutants
     ]  # fmt: skip
     yield from table(("class", "miniature", "what the plugin does", "killed by", "cases"), rows, numbers=1)

@@ -41,7 +41,7 @@ def test_a_failure_is_told_in_words_and_without_a_traceback(project: Project) ->
         "  LEAK: must be blocked, but passed",
         "    x/b, x/c, y/a, y/b, y/c, z/a, z/b, z/c -> x/a:80/TCP",
         "    must be blocked because x/a is isolated for ingress by x/deny (x.yaml:14:9), and no ingress rule matches",
-        "FAIL x.yaml::XXXX - FAIL XXXX: 8 leak of 72*",
+        "FAIL x.yaml::XXXX*",  # with the reason behind it from pytest 9 on
         "*1 failed, 2 passed*",
     ])  # fmt: skip
     for word in ("Traceback", "CaseFailed", "items.py"):
