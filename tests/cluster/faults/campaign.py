@@ -37,7 +37,8 @@ CASES = (
 )
 #: Cases are put right, or end with an error, within their timeouts; a run of all of these takes half a minute where nothing goes wrong.
 CEILING = 900.0
-_RESUMED_AT_MOST = 12
+#: After so many starts a run is resumed without faults: then it must come to its end.
+_DISTURBED_STARTS = 6
 _NOT_JUDGED = {"error", "unsupported", "skipped"}
 _DISK = "1m"
 _FAILED = 1
@@ -106,10 +107,10 @@ def run(scene: Scene, options: Sequence[str], kinds: Sequence[str], right: Mappi
     mount = ["mount", "-t", "tmpfs", "-o", f"size={_DISK}", "tmpfs", str(scene.report)]
     scene.has_disk = subprocess.run(mount, capture_output=True, check=False).returncode == 0
     try:
-        while not outcome.whole and not outcome.hung and outcome.starts < _RESUMED_AT_MOST:
+        while not outcome.whole and not outcome.hung and outcome.starts <= _DISTURBED_STARTS:
             outcome.starts += 1
             scene.start(options, output)
-            _disturb(scene, kinds, outcome)
+            _disturb(scene, kinds if outcome.starts <= _DISTURBED_STARTS else (), outcome)
             scene.put_right(everything=True)
             outcome.whole = bool(scene.lines("footer"))
             assert scene.process is not None
