@@ -16,14 +16,6 @@ if TYPE_CHECKING:
     from scene import Scene
 
 _STUCK = "netpol-conformance.test/stuck"
-#: Fills a container's memory from within its limits, and has its first process die of it.
-_FILL = """
-pid=$(pgrep -f 'serve --identity [^ ]*{}' | head -1)
-group=$(sed -n 's/^[0-9]*:memory:/memory/p; s/^0::\\//unified\\//p' /proc/$pid/cgroup | head -1)
-for procs in /sys/fs/cgroup/$group/cgroup.procs /sys/fs/cgroup/${{group#unified}}/cgroup.procs; do [ -e $procs ] && break; done
-echo 1000 > /proc/$pid/oom_score_adj
-echo $$ > $procs && echo -900 > /proc/self/oom_score_adj && timeout 20 tail /dev/zero
-"""
 
 
 def streams_cut(scene: Scene) -> None:
@@ -48,16 +40,9 @@ def pod_evicted(scene: Scene) -> None:
 
 
 def agent_killed(scene: Scene) -> None:
+    """As the kernel does where the memory of a container is used up."""
     namespace, name, node = scene.a_pod()
     scene.on(node, f"pkill -9 -f 'serve --identity [^ ]*{namespace.rpartition('-')[2]}/{name}'")
-
-
-def out_of_memory(scene: Scene) -> None:
-    """The kernel kills an agent, since the memory of its container is used up."""
-    namespace, name, node = scene.a_pod()
-    scene.on(node, _FILL.format(f"{namespace.rpartition('-')[2]}/{name}"))
-    if "OOMKilled" not in scene.kubectl("get", "pod", "-n", namespace, name, "-o", "json", check=False):
-        raise NothingThere("nothing was killed")
 
 
 def disk_full(scene: Scene) -> None:
@@ -162,7 +147,6 @@ FAULTS: Mapping[str, Callable[[Scene], None]] = {
     "a probe pod is deleted": pod_deleted,
     "a probe pod is evicted": pod_evicted,
     "a probe pod's agent is killed": agent_killed,
-    "a probe pod runs out of memory": out_of_memory,
     "a kubelet is stopped": kubelet_stopped,
     "an agent of the implementation is restarted": agent_restarted,
     "the implementation's agents are gone": agent_gone,
