@@ -64,21 +64,23 @@ class OwnNamespaces:
 
     def ask_to_go(self, name: str) -> None:
         real = self._setting.names.namespace(name)
-        if failed := ask_to_go(self._api, self._known_uids([real])):
+        if failed := ask_to_go(self._api, self._uid(real)):
             raise ActionFailed(f"namespace {name} ({real}) was not deleted", causes=(failed[real],))
         self._leaving.add(name)
 
     def await_gone(self, name: str) -> None:
         """Wait until one that was asked to go is gone."""
         real = self._setting.names.namespace(name)
-        if left := await_gone(self._api, self._known_uids([real]), self._gone):
+        if left := await_gone(self._api, self._uid(real), self._gone):
             raise ActionFailed(f"namespace {name} ({real}) is not gone after {self._gone:g} s", causes=(left[real],))
         self._leaving.discard(name)
         self._uids.pop(real, None)
 
     def delete_all(self) -> None:
         """Delete what is there and wait until it is gone; ActionFailed where something is left."""
-        left = delete_all(self._api, self._known_uids(self.real_names), self._gone)
+        unknown = self._look_up()
+        known = {name: uid for name, uid in self._uids.items() if uid}
+        left = {**unknown, **delete_all(self._api, known, self._gone)}
         self._uids = {name: self._uids[name] for name in left}
         if left:
             raise ActionFailed(
@@ -87,23 +89,22 @@ class OwnNamespaces:
                 hint="`netpol-conformance cleanup` tries again",
             )
 
-    def _known_uids(self, real_names: Collection[str]) -> Mapping[str, str]:
-        """Return the uids of namespaces; one of which the API server has not said whether it was made is looked at now."""
-        found = {name: self._uids[name] or self._looked_up(name) for name in real_names if name in self._uids}
-        self._uids = {**self._uids, **found}
-        for name, uid in found.items():
-            if not uid:
-                del self._uids[name]
-        return {name: uid for name, uid in found.items() if uid}
+    def _uid(self, real: str) -> Mapping[str, str]:
+        return {real: self._uids[real]} if self._uids.get(real) else {}
 
-    def _looked_up(self, real: str) -> str:
-        """Return the uid of a namespace that carries this run's label, and nothing where there is none."""
-        with failing_as(ActionFailed, f"it is not known whether there is a namespace {real}", self._api):
+    def _look_up(self) -> Mapping[str, str]:
+        """Look for those of which the API server has not said whether they were made; return which cannot be looked for, each with the reason.
+
+        One that is there without this run's label is somebody else's.
+        """
+        failed = {}
+        for name in [name for name, uid in self._uids.items() if not uid]:
             try:
-                metadata = self._api.get(namespace_path(real))["metadata"]
+                metadata = self._api.get(namespace_path(name))["metadata"]
             except ApiError as error:
                 if error.status != NOT_FOUND:
-                    raise
-                return ""
-        own = (metadata.get("labels") or {}).get(RUN_LABEL) == self._setting.names.run
-        return str(metadata["uid"]) if own else ""
+                    failed[name] = error.message
+                continue
+            if (metadata.get("labels") or {}).get(RUN_LABEL) == self._setting.names.run:
+                self._uids[name] = metadata["uid"]
+        return failed

@@ -86,6 +86,28 @@ def test_where_no_answer_came_its_label_says_whose_it_is(
     assert [request for request, _ in deletions(server)] == deleted
 
 
+def test_what_cannot_be_looked_for_keeps_nothing_else_from_being_deleted(
+    server: FakeServer, own: OwnNamespaces, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(own, server)
+
+    def silent(*_: object) -> None:
+        raise ApiError(0, "no answer")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Api, "create", silent)
+        with pytest.raises(ArenaFailed):
+            own.make(Namespace("y"), ArenaFailed)
+    server.answer(f"DELETE {X}", 200, {})
+    server.answer(f"DELETE {X}/pods", 200, {})
+    server.answer(f"GET {X}", 404, {})
+    server.refuse("GET /api/v1/namespaces/netpol-r-main-1-y", 500, "etcd is away")
+    with pytest.raises(ActionFailed) as caught:
+        own.delete_all()
+    assert caught.value.causes == ("netpol-r-main-1-y: etcd is away",)
+    assert [request for request, _ in deletions(server)] == [f"DELETE {X}", f"DELETE {X}/pods"]
+
+
 def test_cleanup_deletes_what_it_has_seen(server: FakeServer, kubeconfig: str) -> None:
     server.answer("GET /api/v1/namespaces", 200, {"items": [there("seen")]})
     server.answer(f"DELETE {X}", 200, {})
