@@ -43,8 +43,8 @@ def smoke(
         image=image,
         workload=workload,
         despite_policies=despite_policies,
-        namespace_labels=tuple(namespace_label or ()),
-        namespace_annotations=tuple(namespace_annotation or ()),
+        namespace_labels=namespace_label or (),
+        namespace_annotations=namespace_annotation or (),
     )
     made = targets.make(options)
     try:

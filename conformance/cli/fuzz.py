@@ -63,8 +63,8 @@ def fuzz(
         kubeconfig=kubeconfig,
         image=image,
         despite_policies=despite_policies,
-        namespace_labels=tuple(namespace_label or ()),
-        namespace_annotations=tuple(namespace_annotation or ()),
+        namespace_labels=namespace_label or (),
+        namespace_annotations=namespace_annotation or (),
     )
     made = targets.make(options)
     # What is in force at once need not be waited for, and a hundred tries that make a finding small need not take minutes.

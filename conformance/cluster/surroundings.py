@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
     from conformance.cluster.client import Api
 
-_SIDE_BY_SIDE = 16
-
 
 @dataclass(frozen=True, slots=True)
 class Resource:
@@ -43,7 +41,7 @@ POLICIES = (
     Resource("crd.antrea.io", "v1beta1", "clusternetworkpolicies"),
 )
 _REGISTRATION = "admissionregistration.k8s.io"
-#: What is asked before an object is admitted, each with the field that holds what it is asked about.
+#: What is asked before an object is admitted.
 ADMISSION = (
     Resource(_REGISTRATION, "v1", "mutatingwebhookconfigurations"),
     Resource(_REGISTRATION, "v1", "validatingwebhookconfigurations"),

@@ -66,7 +66,7 @@ def in_html(text: str) -> str:
 
 
 def _one_line(text: str) -> str:
-    return plain(" ".join(text.split("\n")))
+    return plain(text.replace("\n", " "))
 
 
 def _head(record: Record) -> Iterator[str]:

@@ -69,11 +69,7 @@ def _step(step: StepLine) -> Iterator[str]:
         yield f"  ... and {len(groups) - MOST_GROUPS} more groups of flows: see the record"
     if step["commands"]:
         yield "  to see it by hand, in a run with --keep:"
-        yield from _limited(
-            [f"    {command}" for command in step["commands"]],
-            _MOST_COMMANDS,
-            "    ... and {} more",
-        )
+        yield from _limited([f"    {command}" for command in step["commands"]], _MOST_COMMANDS, "    ... and {} more")
 
 
 def _limited(lines: Sequence[str], most: int, rest: str) -> Iterator[str]:

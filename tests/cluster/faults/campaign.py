@@ -73,9 +73,8 @@ def main() -> int:
     parser.add_argument("--kinds", nargs="*", default=list(FAULTS), help="only these")
     parser.add_argument("--workers", default="2")
     given = parser.parse_args()
-    signal.signal(
-        signal.SIGINT, signal.default_int_handler
-    )  # what a shell starts in the background ignores it, and so would all runs
+    # What a shell starts in the background ignores SIGINT, and so would all runs.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     options = (*CASES, "-m", "core", "-n", given.workers, f"--image={given.image}")
     drawn = random.Random(given.seed)
     outcomes: list[Outcome] = []
@@ -146,19 +145,17 @@ def _disturb(scene: Scene, kinds: Sequence[str], outcome: Outcome) -> None:
     def has_ended() -> bool:
         return process.poll() is not None
 
-    while not has_ended() and time.monotonic() < ceiling:
-        if scene.told_to_end:
-            ceiling = min(ceiling, time.monotonic() + TO_END)
-            wait_for(has_ended, TO_END)
-        elif kinds and wait_for(lambda: has_ended() or scene.lines(), 1.0):
+    while kinds and not scene.told_to_end and not has_ended() and time.monotonic() < ceiling:
+        if wait_for(lambda: has_ended() or scene.lines(), 1.0):
             _befall(scene, kinds, outcome.injected)
-            pause = 0.0 if scene.told_to_end else scene.random.uniform(2.0, 12.0)
-            wait_for(has_ended, pause)
+            wait_for(has_ended, 0.0 if scene.told_to_end else scene.random.uniform(2.0, 12.0))
             scene.put_right()
-    if not has_ended():
+    left = ceiling - time.monotonic()
+    if not wait_for(has_ended, min(left, TO_END) if scene.told_to_end else left):
         outcome.hung = True
         scene.ask_where_it_stands()
         scene.kill()
+        process.wait()
 
 
 def _befall(scene: Scene, kinds: Sequence[str], done: list[str]) -> None:

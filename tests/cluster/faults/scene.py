@@ -141,6 +141,7 @@ class Scene:
         command = [*CLI, "run", *options, "--target=kubernetes", "--context=faults", f"--run={self.run}"]
         command += [f"--kubeconfig={self.proxy.kubeconfig}", f"{option}={self.report}"]
         self.told_to_end = False
+        shutil.copy(Path(__file__).with_name("shifted_clock.py"), self.clock_file.with_name("sitecustomize.py"))
         with output.open("ab") as file:
             self.process = subprocess.Popen(
                 command, stdout=file, stderr=file, env={**os.environ, "PYTHONPATH": str(self.clock_file.parent)}
@@ -152,7 +153,6 @@ class Scene:
         return self.proxy.kubeconfig.parent / "shift"
 
     def set_clock(self, seconds: float) -> None:
-        shutil.copy(Path(__file__).with_name("shifted_clock.py"), self.clock_file.with_name("sitecustomize.py"))
         self.clock_file.write_text(str(seconds))
 
     def lines(self, kind: str = "") -> list[dict[str, Any]]:

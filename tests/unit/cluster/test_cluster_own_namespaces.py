@@ -35,10 +35,20 @@ def deletions(server: FakeServer) -> list[tuple[str, Any]]:
     return [(request, body.get("preconditions")) for request, _, body in server.asked if request.startswith("DELETE")]
 
 
-def make(own: OwnNamespaces, server: FakeServer, status: int = 201) -> None:
-    server.answer("POST /api/v1/namespaces", status, there("ours") if status == 201 else b"")
+def make(own: OwnNamespaces, server: FakeServer) -> None:
+    server.answer("POST /api/v1/namespaces", 201, there("ours"))
     server.answer(f"POST {X}/configmaps", 201, {})
     own.make(Namespace("x"), ArenaFailed)
+
+
+def make_without_an_answer(own: OwnNamespaces, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def silent(*_: object) -> None:
+        raise ApiError(0, "no answer")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Api, "create", silent)
+        with pytest.raises(ArenaFailed):
+            own.make(Namespace(name), ArenaFailed)
 
 
 def test_a_namespace_is_deleted_only_as_the_one_that_was_made(server: FakeServer, own: OwnNamespaces) -> None:
@@ -71,13 +81,7 @@ def test_one_that_was_there_before_is_not_ours(server: FakeServer, own: OwnNames
 def test_where_no_answer_came_its_label_says_whose_it_is(
     run: str, deleted: list[str], server: FakeServer, own: OwnNamespaces, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def silent(*_: object) -> None:
-        raise ApiError(0, "no answer")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Api, "create", silent)
-        with pytest.raises(ArenaFailed):
-            own.make(Namespace("x"), ArenaFailed)
+    make_without_an_answer(own, "x", monkeypatch)
     server.answer(f"GET {X}", 200, there("found", run))
     server.answer(f"GET {X}", 404, {})
     server.answer(f"DELETE {X}", 200, {})
@@ -90,14 +94,7 @@ def test_what_cannot_be_looked_for_keeps_nothing_else_from_being_deleted(
     server: FakeServer, own: OwnNamespaces, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make(own, server)
-
-    def silent(*_: object) -> None:
-        raise ApiError(0, "no answer")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Api, "create", silent)
-        with pytest.raises(ArenaFailed):
-            own.make(Namespace("y"), ArenaFailed)
+    make_without_an_answer(own, "y", monkeypatch)
     server.answer(f"DELETE {X}", 200, {})
     server.answer(f"DELETE {X}/pods", 200, {})
     server.answer(f"GET {X}", 404, {})
