@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from conformance.cluster.options import Workload
-from conformance.cluster.surroundings import ADMISSION, LIMITS, POLICIES
+from conformance.cluster.surroundings import ADMISSION, CALICO_NATIVE, LIMITS, POLICIES
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -52,11 +52,14 @@ RULES = (
     Rule("", "events", ("list",), "why a pod does not come up", optional=True),
     Rule("apps", "daemonsets", ("list",), "which implementation it is, and its version", True, DISRUPTIVE),
     Rule("", "configmaps", ("get",), "kube-proxy's mode", optional=True),
-    Rule("crd.projectcalico.org", "felixconfigurations", ("get",), "Calico's data plane", optional=True),
+    *(
+        Rule(group, "felixconfigurations", ("get",), "Calico's data plane", optional=True)
+        for group in ("crd.projectcalico.org", CALICO_NATIVE.group)
+    ),
     Rule("apps", "deployments", ("get", "create", "delete"), "what the probe pods are of", needed_with=DEPLOYMENTS),
     *(
         Rule(group, resource, ("list",), "policies that may reach any pod", optional=True)
-        for group, resource in sorted({(each.group, each.plural) for each in POLICIES})
+        for group, resource in sorted({(each.group, each.plural) for each in (*POLICIES, CALICO_NATIVE)})
     ),
     *(Rule(each.group, each.plural, ("list",), "what decides on what is made", optional=True) for each in ADMISSION),
     *(Rule("", each, ("list",), "what limits the run's namespaces", optional=True) for each in LIMITS),

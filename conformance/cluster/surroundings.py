@@ -17,11 +17,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """A resource of the API, by which its objects are listed."""
+    """A resource of the API, by which its objects are listed. Where a cluster has none of it, they may be of its `successor`."""
 
     group: str
     version: str
     plural: str
+    successor: Resource | None = None
 
     @property
     def path(self) -> str:
@@ -31,12 +32,14 @@ class Resource:
         return f"{self.plural}.{self.group}"
 
 
+#: Calico from 3.32 on may keep its objects in the API that people use: https://docs.tigera.io/calico/latest/operations/native-v3-crds
+CALICO_NATIVE = Resource("projectcalico.org", "v3", "globalnetworkpolicies")
 #: Policies that reach pods of every namespace. NetworkPolicy itself cannot: it is of one namespace.
 POLICIES = (
     Resource("policy.networking.k8s.io", "v1alpha2", "clusternetworkpolicies"),
     Resource("policy.networking.k8s.io", "v1alpha1", "adminnetworkpolicies"),
     Resource("policy.networking.k8s.io", "v1alpha1", "baselineadminnetworkpolicies"),
-    Resource("crd.projectcalico.org", "v1", "globalnetworkpolicies"),
+    Resource("crd.projectcalico.org", "v1", "globalnetworkpolicies", successor=CALICO_NATIVE),
     Resource("cilium.io", "v2", "ciliumclusterwidenetworkpolicies"),
     Resource("crd.antrea.io", "v1beta1", "clusternetworkpolicies"),
 )
@@ -111,18 +114,22 @@ def refuse_others(api: Api, namespaces: Iterable[str]) -> None:
 def _listed(api: Api, kinds: Collection[Resource]) -> Mapping[Resource, list[dict[str, Any]] | None]:
     """List objects of each kind; None for what this account may not list, and nothing of what the cluster does not have."""
     with ThreadPoolExecutor(max_workers=len(kinds)) as pool:
-        return dict(zip(kinds, pool.map(lambda kind: _of_kind(api, kind), kinds), strict=True))
+        return dict(pool.map(lambda kind: _of_kind(api, kind), kinds))
 
 
-def _of_kind(api: Api, kind: Resource) -> list[dict[str, Any]] | None:
+def _of_kind(api: Api, kind: Resource) -> tuple[Resource, list[dict[str, Any]] | None]:
     try:
-        return api.items(kind.path)
+        found = api.items(kind.path)
     except ApiError as error:
         if error.status == NOT_FOUND:
-            return []
+            return _of_kind(api, kind.successor) if kind.successor else (kind, [])
         if error.status == FORBIDDEN:
-            return None
+            return kind, None
         raise TargetUnavailable(f"{kind} cannot be listed", causes=(error.message,)) from error
+    # Where both are served, the successor's objects may be these, or those that have replaced them.
+    if not found and kind.successor and (later := _of_kind(api, kind.successor))[1]:
+        return later
+    return kind, found
 
 
 def _limits(api: Api, namespace: str) -> Iterable[str]:

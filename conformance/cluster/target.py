@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 
 __all__ = ["DEFAULT_IMAGE", "ClusterTimeouts", "KubernetesOptions", "KubernetesTarget"]
 
-_FELIX = "/apis/crd.projectcalico.org/v1/felixconfigurations/default"
+_FELIX = tuple(
+    f"/apis/{api}/felixconfigurations/default" for api in ("crd.projectcalico.org/v1", "projectcalico.org/v3")
+)
 
 
 class KubernetesTarget:
@@ -51,7 +53,7 @@ class KubernetesTarget:
         daemon_sets = self._optional("/apis/apps/v1/daemonsets")
         kube_proxy = self._readable(namespace_path("kube-system", "configmaps", "kube-proxy"))
         found = detect.implementation(daemon_sets, nodes)
-        felix = self._readable(_FELIX) if found.name == "calico" else None
+        felix = next(filter(None, map(self._readable, _FELIX)), None) if found.name == "calico" else None
         data_plane = detect.data_plane(daemon_sets, felix, kube_proxy)
         environment = detect.environment(self._version, nodes, kube_proxy, data_plane)
         own = [name for arena in self._arenas for name in arena.namespaces]

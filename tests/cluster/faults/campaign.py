@@ -1,11 +1,12 @@
 """Runs of the suite while things go wrong: whatever a case's verdict is then, nothing but the plugin may have earned it.
 
     python tests/cluster/faults/campaign.py --context CONTEXT --image IMAGE --faults 200
+    python tests/cluster/faults/campaign.py --context CONTEXT --image IMAGE --faults 200 -- --timeout settle=5
 
 First the cases are run without faults: those are the verdicts that are right. Then they are run again and again, and in each run faults of random kinds are made to
 happen, one after the other. A run that ends before its time is resumed. A verdict other than the right one must be `error` or `unsupported`, and a run may end as one
 in which a case failed only where one did. Each run must end within its ceiling and without a traceback, and after `cleanup` nothing of it may be left. Prints
-Markdown, and a line for each run as it ends.
+Markdown, and a line for each run as it ends. What comes after `--` is for `netpol-conformance run`: where nothing enforces policies, a shorter wait for what does not come.
 """
 
 from __future__ import annotations
@@ -72,10 +73,11 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--kinds", nargs="*", default=list(FAULTS), help="only these")
     parser.add_argument("--workers", default="2")
+    parser.add_argument("more", nargs="*", help="for `netpol-conformance run`")
     given = parser.parse_args()
     # What a shell starts in the background ignores SIGINT, and so would all runs.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    options = (*CASES, "-m", "core", "-n", given.workers, f"--image={given.image}")
+    options = (*CASES, "-m", "core", "-n", given.workers, f"--image={given.image}", *given.more)
     drawn = random.Random(given.seed)
     outcomes: list[Outcome] = []
     began = time.monotonic()

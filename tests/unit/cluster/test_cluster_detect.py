@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from conformance.cluster import detect
+from conformance.cluster.target import KubernetesOptions, KubernetesTarget
 from conformance.model.world import Node
+
+if TYPE_CHECKING:
+    from conftest import FakeServer
 
 
 def daemon_set(name: str, *images: str) -> dict[str, Any]:
@@ -115,6 +119,16 @@ def test_calico_s_data_plane_is_told_by_felix_s_settings(
     container["env"] = [{"name": name, "value": value} for name, value in environment.items()]
     container["env"].append({"name": "NODENAME", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}})
     assert detect.data_plane([agent], settings, kube_proxy) == data_plane
+
+
+@pytest.mark.parametrize("api", ["crd.projectcalico.org/v1", "projectcalico.org/v3"])
+def test_felix_s_settings_are_found_in_either_of_calico_s_apis(api: str, server: FakeServer, kubeconfig: str) -> None:
+    server.answer("GET /api/v1/nodes", 200, {"items": []})
+    agent = daemon_set("calico-node", "docker.io/calico/node:v3.32.0")
+    server.answer("GET /apis/apps/v1/daemonsets", 200, {"items": [agent]})
+    server.answer(f"GET /apis/{api}/felixconfigurations/default", 200, felix(bpfEnabled=True))
+    described = KubernetesTarget(KubernetesOptions("test", kubeconfig)).describe()
+    assert (described.implementation, described.environment["data plane"]) == ("calico", "eBPF")
 
 
 def test_others_have_one_data_plane_or_it_is_unknown() -> None:

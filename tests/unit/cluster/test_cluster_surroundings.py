@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from conftest import FakeServer
 
 CALICO = "/apis/crd.projectcalico.org/v1/globalnetworkpolicies"
+CALICO_NATIVE = "/apis/projectcalico.org/v3/globalnetworkpolicies"
 CILIUM = "/apis/cilium.io/v2/ciliumclusterwidenetworkpolicies"
 WEBHOOKS = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations"
 ADMISSION = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies"
@@ -41,6 +42,29 @@ def test_policies_that_may_reach_any_pod_are_refused_and_named(server: FakeServe
         "ciliumclusterwidenetworkpolicies.cilium.io edge",
     )
     assert "--despite-policies" in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize("is_there", [False, True])
+def test_policies_of_calico_s_native_api_are_found_where_the_older_one_has_none(
+    is_there: bool, server: FakeServer, api: Api
+) -> None:
+    if is_there:
+        server.answer(f"GET {CALICO}", 200, named())
+    server.answer(f"GET {CALICO_NATIVE}", 200, named("deny-all"))
+    with pytest.raises(TargetUnavailable) as caught:
+        surroundings.refuse_policies(api)
+    assert caught.value.causes == ("globalnetworkpolicies.projectcalico.org deny-all",)
+
+
+@pytest.mark.parametrize("is_there", [False, True])
+def test_what_may_not_be_listed_by_calico_s_native_api_is_known_by_the_older_one(
+    is_there: bool, server: FakeServer, api: Api
+) -> None:
+    if is_there:
+        server.answer(f"GET {CALICO}", 200, named())
+    server.refuse(f"GET {CALICO_NATIVE}", 403, "the tier is not yours")
+    unknown = "globalnetworkpolicies.projectcalico.org: not this account's to list"
+    assert surroundings.described(api, []) == ({} if is_there else {"other policies": unknown})
 
 
 def test_a_cluster_without_such_policies_has_nothing_to_name(server: FakeServer, api: Api) -> None:
