@@ -59,7 +59,9 @@ RULES = (
     Rule("apps", "deployments", ("get", "create", "delete"), "what the probe pods are of", needed_with=DEPLOYMENTS),
     *(
         Rule(group, resource, ("list",), "policies that may reach any pod", optional=True)
-        for group, resource in sorted({(each.group, each.plural) for each in (*POLICIES, CALICO_NATIVE)})
+        for group, resource in sorted(
+            {(each.group, each.plural) for kind in POLICIES for each in (kind, kind.successor) if each}
+        )
     ),
     *(Rule(each.group, each.plural, ("list",), "what decides on what is made", optional=True) for each in ADMISSION),
     *(Rule("", each, ("list",), "what limits the run's namespaces", optional=True) for each in LIMITS),
