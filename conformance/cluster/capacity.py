@@ -10,7 +10,7 @@ from conformance.cluster.client import Api, ApiError, reachable
 from conformance.errors import TargetUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from typing import Any
 
     from conformance.cluster.options import KubernetesOptions
@@ -21,6 +21,8 @@ MOST = 8
 _CPUS_AN_ARENA = 1.0
 #: An API server that takes so long for a small answer has enough to do with one arena.
 _BUSY = 0.5
+#: One answer may be late for many reasons; the quickest of so many tells how busy the API server is.
+_ASKED = 5
 
 
 def arenas(options: KubernetesOptions) -> int:
@@ -28,14 +30,23 @@ def arenas(options: KubernetesOptions) -> int:
     api = Api(options.context, options.kubeconfig, options.timeouts)
     try:
         reachable(api)
-        began = time.monotonic()
-        api.get("/api/v1/nodes", {"limit": "1"})
-        answer = time.monotonic() - began
+        answer = quickest(lambda: api.get("/api/v1/nodes", {"limit": "1"}))
         return borne(api.items("/api/v1/nodes"), answer)
     except (ApiError, TargetUnavailable):
         return 1
     finally:
         api.close()
+
+
+def quickest(ask: Callable[[], object], now: Callable[[], float] = time.monotonic) -> float:
+    """Return how many seconds the quickest of several answers took."""
+
+    def seconds() -> float:
+        began = now()
+        ask()
+        return now() - began
+
+    return min(seconds() for _ in range(_ASKED))
 
 
 def borne(nodes: Iterable[Mapping[str, Any]], answer: float) -> int:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from conformance.cluster.capacity import MOST, borne
+from conformance.cluster.capacity import MOST, borne, quickest
 
 
 def node(cpu: str, **spec: Any) -> dict[str, Any]:
@@ -32,3 +32,10 @@ def test_arenas_by_the_nodes_cpus_and_by_how_fast_the_api_server_answers(
     nodes: list[dict[str, Any]], answer: float, arenas: int
 ) -> None:
     assert borne(nodes, answer) == arenas
+
+
+def test_one_late_answer_does_not_make_an_api_server_slow() -> None:
+    moments = [0.0]
+    late = iter([0.9, 0.3, 0.02, 0.3, 0.9])
+    answer = quickest(lambda: moments.append(moments[-1] + next(late)), now=lambda: moments[-1])
+    assert answer == pytest.approx(0.02)
