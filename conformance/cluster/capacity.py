@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 #: More bring nothing: what is left then is the time that changes and timeouts take.
 MOST = 8
-#: What the nodes spend on one arena whose cases follow each other without a pause.
-_CPUS_AN_ARENA = 1.0
+#: What the nodes spend on one arena, which waits for changes, holds and timeouts for most of its time.
+_CPUS_AN_ARENA = 0.5
 #: An API server that takes so long for a small answer has enough to do with one arena.
 _BUSY = 0.5
 #: One answer may be late for many reasons; the quickest of so many tells how busy the API server is.

@@ -17,12 +17,12 @@ def node(cpu: str, **spec: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("nodes", "answer", "arenas"),
     [
-        ([node("2"), node("2")], 0.01, 4),
-        ([node("1930m"), node("1930m")], 0.01, 3),
+        ([node("1"), node("2")], 0.01, 6),
+        ([node("930m"), node("1930m")], 0.01, 5),
         ([node("500m")], 0.01, 1),
         ([], 0.01, 1),
         ([node("64"), node("64")], 0.01, MOST),
-        ([node("2"), node("2", unschedulable=True), node("2", taints=[{"effect": "NoSchedule"}])], 0.01, 2),
+        ([node("2"), node("2", unschedulable=True), node("2", taints=[{"effect": "NoSchedule"}])], 0.01, 4),
         ([node("8")], 0.2, 2),
         ([node("8")], 3.0, 1),
         ([node("8")], 0.0, MOST),
