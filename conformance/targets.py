@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from conformance.cluster.options import DEFAULT_IMAGE, KubernetesOptions, Workload, new_run
 from conformance.errors import UsageError
+from conformance.model.default_world import default_world
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -126,18 +127,22 @@ def shared_kind(options: TargetOptions) -> SharedKind:
     return SharedKind(create(chosen), chosen)
 
 
-def side_by_side(options: TargetOptions) -> int:
-    """Return how many arenas the target bears at once: as many processes are worth having. A cluster that is yet to be made runs here."""
+def side_by_side(options: TargetOptions, world_size: int = 0) -> int:
+    """Return how many arenas the target bears at once: as many processes are worth having. A cluster that is yet to be made runs here.
+
+    `world_size` is how many pods the world has, 0 for the usual ones.
+    """
     cores = os.cpu_count() or 1
+    pods = world_size or len(default_world().pods)
     match options.target:
         case "kubernetes" if options.context:
             from conformance.cluster.capacity import arenas  # noqa: PLC0415 -- as above
 
-            return arenas(_kubernetes_options(options))
+            return arenas(_kubernetes_options(options), pods)
         case "kind":
-            from conformance.cluster.capacity import MOST  # noqa: PLC0415 -- as above
+            from conformance.cluster.capacity import borne_in_kind  # noqa: PLC0415 -- as above
 
-            return min(MOST, 2 * cores)
+            return borne_in_kind(cores, pods)
         case "netns":  # nearly half of the time, an arena waits for what is dropped
             return min(_MOST_IN_THE_LAB, 2 * cores)
     return min(_MOST_IN_THE_LAB, cores)

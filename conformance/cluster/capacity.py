@@ -1,4 +1,4 @@
-"""How many arenas a cluster bears side by side: by what its nodes have, and by how fast its API server answers."""
+"""How many arenas a cluster bears side by side: by what its nodes have room for, and by how fast its API server answers."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from conformance.cluster import detect
 from conformance.cluster.client import Api, ApiError, reachable
+from conformance.cluster.kubeconfig import untyped
 from conformance.errors import TargetUnavailable
 
 if TYPE_CHECKING:
@@ -19,19 +20,27 @@ if TYPE_CHECKING:
 MOST = 8
 #: What the nodes spend on one arena, which waits for changes, holds and timeouts for most of its time.
 _CPUS_AN_ARENA = 0.5
+#: An arena's pods besides those of its world: canaries, and what a case adds.
+_MORE_PODS = 4
+#: What two processes of Python take in each pod, generously.
+_BYTES_A_POD = 64 * 2**20
+#: Which part of the nodes' pods and memory arenas may take: others are there too.
+_SHARE = 0.5
+#: How many pods a kubelet bears where nothing else is said, and how many nodes take pods in a cluster that kind makes.
+_PODS_A_NODE, _KIND_NODES = 110, 2
 #: An API server that takes so long for a small answer has enough to do with one arena.
 _BUSY = 0.5
 #: One answer may be late for many reasons; the quickest of so many tells how busy the API server is.
 _ASKED = 5
 
 
-def arenas(options: KubernetesOptions) -> int:
-    """Return how many arenas are worth having at once; 1 where the cluster does not say, since the run itself says why."""
+def arenas(options: KubernetesOptions, pods: int) -> int:
+    """Return how many arenas of so many pods are worth having at once; 1 where the cluster does not say, since the run itself says why."""
     api = Api(options.context, options.kubeconfig, options.timeouts)
     try:
         reachable(api)
         answer = quickest(lambda: api.get("/api/v1/nodes", {"limit": "1"}))
-        return borne(api.items("/api/v1/nodes"), answer)
+        return borne(api.items("/api/v1/nodes"), answer, pods)
     except (ApiError, TargetUnavailable):
         return 1
     finally:
@@ -49,14 +58,26 @@ def quickest(ask: Callable[[], object], now: Callable[[], float] = time.monotoni
     return min(seconds() for _ in range(_ASKED))
 
 
-def borne(nodes: Iterable[Mapping[str, Any]], answer: float) -> int:
-    """Return how many arenas these nodes bear, of a cluster whose API server takes `answer` seconds for a small answer."""
-    cpus = sum(
-        _cpus(node["status"].get("allocatable", {}).get("cpu", "0")) for node in nodes if detect.takes_pods(node)
+def borne(nodes: Iterable[Mapping[str, Any]], answer: float, pods: int) -> int:
+    """Return how many arenas of so many pods these nodes bear, of a cluster whose API server takes `answer` seconds for a small answer."""
+    there = [node["status"].get("allocatable", {}) for node in nodes if detect.takes_pods(node)]
+    return _fewest(
+        _sum(there, "cpu") / _CPUS_AN_ARENA,
+        _sum(there, "pods") * _SHARE / (pods + _MORE_PODS),
+        _sum(there, "memory") * _SHARE / ((pods + _MORE_PODS) * _BYTES_A_POD),
+        _BUSY / max(answer, 0.001),
     )
-    return max(1, min(MOST, int(cpus / _CPUS_AN_ARENA), int(_BUSY / max(answer, 0.001))))
 
 
-def _cpus(quantity: str) -> float:
-    """Read how Kubernetes writes an amount of CPU, `4` or `3920m`."""
-    return float(quantity[:-1]) / 1000 if quantity.endswith("m") else float(quantity)
+def borne_in_kind(cores: int, pods: int) -> int:
+    """Return how many arenas of so many pods a cluster bears that kind is yet to make on a machine with these cores."""
+    return _fewest(cores / _CPUS_AN_ARENA, _PODS_A_NODE * _KIND_NODES * _SHARE / (pods + _MORE_PODS))
+
+
+def _fewest(*bounds: float) -> int:
+    return max(1, min(MOST, *map(int, bounds)))
+
+
+def _sum(allocatable: Iterable[Mapping[str, str]], resource: str) -> float:
+    parse = untyped("kubernetes.utils.quantity").parse_quantity
+    return sum(float(parse(each.get(resource, "0"))) for each in allocatable)

@@ -159,7 +159,7 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
     from conformance import targets  # noqa: PLC0415 -- only where it is asked
 
     try:
-        count = targets.side_by_side(options.target_options(config))
+        count = targets.side_by_side(options.target_options(config), options.world_size(config))
     except errors.ConformanceError:
         return 0  # it is said where the options are read
     return count if count > 1 else 0
