@@ -25,6 +25,7 @@ class LateNetnsArena(NetnsArena):
         super().__init__(keeper, name, hears)
         self._seconds = seconds
         self._changing = False
+        self._changed: Mapping[int, NodeRules] = {}
         self._waiting: list[tuple[float, Mapping[int, NodeRules]]] = []
 
     def change(self, changes: Sequence[Change]) -> None:
@@ -33,6 +34,7 @@ class LateNetnsArena(NetnsArena):
             super().change(changes)
         finally:
             self._changing = False
+        self._waiting.append((time.monotonic() + self._seconds, self._changed))
 
     def probe(self, flows: Sequence[Flow], timeout: float) -> Mapping[Flow, Observation]:
         now = time.monotonic()
@@ -43,7 +45,7 @@ class LateNetnsArena(NetnsArena):
 
     def _put_in_force(self, rules: Mapping[int, NodeRules]) -> None:
         if self._changing:
-            self._waiting.append((time.monotonic() + self._seconds, rules))
+            self._changed = rules
         else:
             self._waiting.clear()
             super()._put_in_force(rules)
