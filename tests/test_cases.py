@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,8 +16,9 @@ from conformance.casefile.lint import lint
 from conformance.casefile.load import find, load_cases
 from conformance.casefile.manifest_text import manifest_text
 from conformance.casefile.packaged import cases
-from conformance.model.case import ApplyPolicy, CreateService, Tier
+from conformance.model.case import ApplyPolicy, CreatePod, CreateService, Tier
 from conformance.model.declared import declared_steps
+from conformance.model.default_world import default_world
 from conformance.model.policy import IPBlock
 from conformance.model.state import State
 from conformance.model.world import CANARY
@@ -212,3 +213,17 @@ def _without_blocks_of_pods(policy: NetworkPolicy, state: State) -> NetworkPolic
         )
 
     return replace(policy, ingress=rules(policy.ingress), egress=rules(policy.egress))
+
+
+def test_no_case_gives_a_port_name_a_number_that_another_could_trip_over() -> None:
+    """Some implementations look a port's name up in the whole cluster, where cases run side by side. Names that mean several numbers in every arena do so anyway."""
+    meant: dict[str, set[tuple[int, str]]] = defaultdict(set)
+    for pod in default_world().pods.values():
+        for server in pod.servers:
+            meant[server.name or ""].add((server.port, server.protocol))
+    everywhere = {name for name, places in meant.items() if len(places) > 1}
+    for case in CASES:
+        for action in (*case.setup, *(action for step in case.steps for action in step.actions)):
+            for server in action.pod.servers if isinstance(action, CreatePod) else ():
+                meant[server.name or ""].add((server.port, server.protocol))
+    assert {name: places for name, places in meant.items() if len(places) > 1 and name not in everywhere} == {}
