@@ -60,11 +60,11 @@ def quickest(ask: Callable[[], object], now: Callable[[], float] = time.monotoni
 
 def borne(nodes: Iterable[Mapping[str, Any]], answer: float, pods: int) -> int:
     """Return how many arenas of so many pods these nodes bear, of a cluster whose API server takes `answer` seconds for a small answer."""
-    there = [node["status"].get("allocatable", {}) for node in nodes if detect.takes_pods(node)]
+    there = [node["status"] for node in nodes if detect.takes_pods(node)]
     return _fewest(
-        _sum(there, "cpu") / _CPUS_AN_ARENA,
-        _sum(there, "pods") * _SHARE / (pods + _MORE_PODS),
-        _sum(there, "memory") * _SHARE / ((pods + _MORE_PODS) * _BYTES_A_POD),
+        _of_machines(there, "cpu") / _CPUS_AN_ARENA,
+        sum(_allocatable(node, "pods") for node in there) * _SHARE / (pods + _MORE_PODS),
+        _of_machines(there, "memory") * _SHARE / ((pods + _MORE_PODS) * _BYTES_A_POD),
         _BUSY / max(answer, 0.001),
     )
 
@@ -78,6 +78,15 @@ def _fewest(*bounds: float) -> int:
     return max(1, min(MOST, *map(int, bounds)))
 
 
-def _sum(allocatable: Iterable[Mapping[str, str]], resource: str) -> float:
+def _of_machines(nodes: Iterable[Mapping[str, Any]], resource: str) -> float:
+    """Return what the machines under these nodes have: nodes of kind say that each of them has all of the one machine that they are on."""
+    machines: dict[str, float] = {}
+    for number, node in enumerate(nodes):
+        kernel = node.get("nodeInfo", {}).get("bootID") or str(number)
+        machines[kernel] = max(machines.get(kernel, 0.0), _allocatable(node, resource))
+    return sum(machines.values())
+
+
+def _allocatable(node: Mapping[str, Any], resource: str) -> float:
     parse = untyped("kubernetes.utils.quantity").parse_quantity
-    return sum(float(parse(each.get(resource, "0"))) for each in allocatable)
+    return float(parse(node.get("allocatable", {}).get(resource, "0")))

@@ -54,6 +54,17 @@ def test_arenas_take_half_of_the_room_for_pods_at_most(memory: str, pods: str, s
     assert borne([node("64", memory, pods)] * 2, 0.01, size) == arenas
 
 
+def test_nodes_on_one_machine_have_its_cpus_and_memory_only_once() -> None:
+    """Nodes of kind are containers, and each of them says that it has all that the machine has."""
+    nodes = [node("2", memory="4Gi"), node("2", memory="4Gi")]
+    for each in nodes:
+        each["status"]["nodeInfo"] = {"bootID": "of the one kernel"}
+    assert borne(nodes, 0.01, PODS) == 2
+    for number, each in enumerate(nodes):
+        each["status"]["nodeInfo"] = {"bootID": f"of kernel {number}"}
+    assert borne(nodes, 0.01, PODS) == 4
+
+
 def test_arenas_in_a_cluster_that_kind_is_yet_to_make() -> None:
     assert borne_in_kind(2, PODS) == 4
     assert borne_in_kind(64, PODS) == MOST
