@@ -22,6 +22,7 @@ from conformance.model.default_world import default_world
 from conformance.model.policy import IPBlock
 from conformance.model.state import State
 from conformance.model.world import CANARY
+from conformance.report.action_text import actions
 from conformance.report.case_page import case_page
 from conformance.report.coverage import coverage_page
 from conformance.runner.rehearsal import rehearse
@@ -223,7 +224,7 @@ def test_no_case_gives_a_port_name_a_number_that_another_could_trip_over() -> No
             meant[server.name or ""].add((server.port, server.protocol))
     everywhere = {name for name, places in meant.items() if len(places) > 1}
     for case in CASES:
-        for action in (*case.setup, *(action for step in case.steps for action in step.actions)):
+        for action in actions(case):
             for server in action.pod.servers if isinstance(action, CreatePod) else ():
                 meant[server.name or ""].add((server.port, server.protocol))
     assert {name: places for name, places in meant.items() if len(places) > 1 and name not in everywhere} == {}

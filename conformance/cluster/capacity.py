@@ -63,15 +63,20 @@ def borne(nodes: Iterable[Mapping[str, Any]], answer: float, pods: int) -> int:
     there = [node["status"] for node in nodes if detect.takes_pods(node)]
     return _fewest(
         _of_machines(there, "cpu") / _CPUS_AN_ARENA,
-        sum(_allocatable(node, "pods") for node in there) * _SHARE / (pods + _MORE_PODS),
-        _of_machines(there, "memory") * _SHARE / ((pods + _MORE_PODS) * _BYTES_A_POD),
+        _in_room_for(sum(_allocatable(node, "pods") for node in there), pods),
+        _in_room_for(_of_machines(there, "memory") / _BYTES_A_POD, pods),
         _BUSY / max(answer, 0.001),
     )
 
 
 def borne_in_kind(cores: int, pods: int) -> int:
     """Return how many arenas of so many pods a cluster bears that kind is yet to make on a machine with these cores."""
-    return _fewest(cores / _CPUS_AN_ARENA, _PODS_A_NODE * _KIND_NODES * _SHARE / (pods + _MORE_PODS))
+    return _fewest(cores / _CPUS_AN_ARENA, _in_room_for(_PODS_A_NODE * _KIND_NODES, pods))
+
+
+def _in_room_for(most: float, pods: int) -> float:
+    """Return how many arenas of so many pods fit into their share of the room for `most` pods."""
+    return most * _SHARE / (pods + _MORE_PODS)
 
 
 def _fewest(*bounds: float) -> int:

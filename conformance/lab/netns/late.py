@@ -25,7 +25,6 @@ class LateNetnsArena(NetnsArena):
         super().__init__(keeper, name, hears)
         self._seconds = seconds
         self._changing = False
-        self._changed: Mapping[int, NodeRules] = {}
         self._waiting: list[tuple[float, Mapping[int, NodeRules]]] = []
 
     def change(self, changes: Sequence[Change]) -> None:
@@ -34,7 +33,6 @@ class LateNetnsArena(NetnsArena):
             super().change(changes)
         finally:
             self._changing = False
-        self._waiting.append((time.monotonic() + self._seconds, self._changed))
 
     def probe(self, flows: Sequence[Flow], timeout: float) -> Mapping[Flow, Observation]:
         now = time.monotonic()
@@ -45,7 +43,7 @@ class LateNetnsArena(NetnsArena):
 
     def _put_in_force(self, rules: Mapping[int, NodeRules]) -> None:
         if self._changing:
-            self._changed = rules
+            self._waiting.append((time.monotonic() + self._seconds, rules))
         else:
             self._waiting.clear()
             super()._put_in_force(rules)
